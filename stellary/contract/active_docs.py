@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from stellary.contract.endpoint import creates, deletes, lists, updates
+from stellary.contract.endpoint import Collection, deletes
 from stellary.contract.limits import Name
 from stellary.contract.pilotage import Headline
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
@@ -53,29 +53,22 @@ class UpdateDoc(Request):
     source_type: SourceType | Unset | None = UNSET
 
 
-CREATE_DOC = creates(
+_DOCS = Collection(WorkspaceRef, "pilotage/docs", ActiveDocRef, ActiveDoc)
+CREATE_DOC = _DOCS.creates(
     "pilotage.create_doc",
-    WorkspaceRef,
-    "pilotage/docs",
     summary="Register an active document.",
     takes=CreateDoc,
-    returns=ActiveDoc,
     policy=PILOTAGE_WRITE,
 )
-LIST_DOCS = lists(
+LIST_DOCS = _DOCS.lists(
     "pilotage.list_docs",
-    WorkspaceRef,
-    "pilotage/docs",
     summary="List the active documents of a workspace.",
-    item=ActiveDoc,
     policy=PILOTAGE_READ,
 )
-UPDATE_DOC = updates(
+UPDATE_DOC = _DOCS.updates(
     "pilotage.update_doc",
-    ActiveDocRef,
     summary="Update an active document.",
     takes=UpdateDoc,
-    returns=ActiveDoc,
     policy=PILOTAGE_WRITE,
 )
 DELETE_DOC = deletes(

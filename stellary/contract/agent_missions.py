@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from stellary.contract.agents import AutonomyMode
-from stellary.contract.endpoint import acts, creates, lists, reads, streams
+from stellary.contract.endpoint import Collection, acts, streams
 from stellary.contract.limits import Id, Length
 from stellary.contract.model_usage import ModelUsage
 from stellary.contract.policies import AGENTS_READ, MISSION_AUTHOR, MISSIONS
@@ -126,29 +126,22 @@ class FollowMission(Follow):
     """
 
 
-CREATE_MISSION = creates(
+_MISSIONS = Collection(AgentRef, "missions", AgentMissionRef, AgentMission)
+CREATE_MISSION = _MISSIONS.creates(
     "agent_missions.create",
-    AgentRef,
-    "missions",
     summary="Create a mission on a card. The agent works on it independently, limited by the caller's rights.",
     takes=CreateAgentMission,
-    returns=AgentMission,
     policy=MISSIONS,
 )
-LIST_MISSIONS = lists(
+LIST_MISSIONS = _MISSIONS.lists(
     "agent_missions.list",
-    AgentRef,
-    "missions",
     summary="List the missions of an agent, newest first.",
     takes=ListAgentMissions,
-    item=AgentMission,
     policy=AGENTS_READ,
 )
-GET_MISSION = reads(
+GET_MISSION = _MISSIONS.reads(
     "agent_missions.get",
-    AgentMissionRef,
     summary="Get a mission and its progress.",
-    returns=AgentMission,
     policy=AGENTS_READ,
 )
 CANCEL_MISSION = acts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Collection, creates, deletes, lists
 from stellary.contract.limits import Id, Items, Length, Name, Range, Secret, Slug
 from stellary.contract.policies import AGENT_TOKENS, AGENTS_ADMIN, AGENTS_READ
 from stellary.contract.refs import AgentRef, AgentTokenRef, WorkspaceRef
@@ -191,32 +191,23 @@ class CreateAgentToken(Request):
     expires_at: date | Unset | None = UNSET
 
 
-CREATE_AGENT = creates(
+_AGENTS = Collection(WorkspaceRef, "agents", AgentRef, Agent)
+CREATE_AGENT = _AGENTS.creates(
     "agents.create",
-    WorkspaceRef,
-    "agents",
     summary="Create an agent with its own name, allowed tools and rate limit.",
     takes=CreateAgent,
-    returns=Agent,
     policy=AGENTS_ADMIN,
 )
-LIST_AGENTS = lists(
+LIST_AGENTS = _AGENTS.lists(
     "agents.list",
-    WorkspaceRef,
-    "agents",
     summary="List the agents of a workspace.",
-    item=Agent,
     policy=AGENTS_READ,
 )
-GET_AGENT = reads(
-    "agents.get", AgentRef, summary="Get an agent and its configuration.", returns=Agent, policy=AGENTS_READ
-)
-UPDATE_AGENT = updates(
+GET_AGENT = _AGENTS.reads("agents.get", summary="Get an agent and its configuration.", policy=AGENTS_READ)
+UPDATE_AGENT = _AGENTS.updates(
     "agents.update",
-    AgentRef,
     summary="Update, suspend or resume an agent.",
     takes=UpdateAgent,
-    returns=Agent,
     policy=AGENTS_ADMIN,
 )
 DELETE_AGENT = deletes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Collection, acts, deletes, lists, updates
 from stellary.contract.limits import Id, Items, Length, Name
 from stellary.contract.policies import AUTOMATIONS_READ, PROJECT_MANAGE
 from stellary.contract.proposed_actions import ActionReference
@@ -263,36 +263,27 @@ class ToggleAutomation(Request):
     enabled: bool | Unset = UNSET
 
 
-CREATE_AUTOMATION = creates(
+_AUTOMATIONS = Collection(ProjectRef, "automations", AutomationRef, Automation)
+CREATE_AUTOMATION = _AUTOMATIONS.creates(
     "automations.create",
-    ProjectRef,
-    "automations",
     summary="Create a rule that runs with the caller's rights when an event occurs in the project.",
     takes=CreateAutomation,
-    returns=Automation,
     policy=PROJECT_MANAGE,
 )
-LIST_AUTOMATIONS = lists(
+LIST_AUTOMATIONS = _AUTOMATIONS.lists(
     "automations.list",
-    ProjectRef,
-    "automations",
     summary="List the rules of a project, in the order in which they run.",
-    item=Automation,
     policy=AUTOMATIONS_READ,
 )
-GET_AUTOMATION = reads(
+GET_AUTOMATION = _AUTOMATIONS.reads(
     "automations.get",
-    AutomationRef,
     summary="Get an automation rule.",
-    returns=Automation,
     policy=AUTOMATIONS_READ,
 )
-UPDATE_AUTOMATION = updates(
+UPDATE_AUTOMATION = _AUTOMATIONS.updates(
     "automations.update",
-    AutomationRef,
     summary="Update a rule. A change of its behavior makes it run with the caller's rights.",
     takes=UpdateAutomation,
-    returns=Automation,
     policy=PROJECT_MANAGE,
 )
 DELETE_AUTOMATION = deletes(

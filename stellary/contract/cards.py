@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem, ChecklistItem, ChecklistProgress
-from stellary.contract.endpoint import Deleted, acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Collection, Deleted, acts, creates, deletes, lists, updates
 from stellary.contract.limits import Id, Items, Length, Named, Pattern, Place, Range, RelativeDay, Repeatable
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE, CARDS_READ
 from stellary.contract.recurrences import CardRecurrence, Recurrence
@@ -352,13 +352,11 @@ class TransferCards(TransferCard):
     card_ids: Annotated[list[Id], Items(1, BULK_MAX)]
 
 
-LIST_CARDS = lists(
+_CARDS = Collection(ProjectRef, "cards", CardRef, Card)
+LIST_CARDS = _CARDS.lists(
     "cards.list",
-    ProjectRef,
-    "cards",
     summary="List all cards of a project, across all columns.",
     takes=ListCards,
-    item=Card,
     policy=BOARD_READ,
 )
 LIST_WORKSPACE_CARDS = lists(
@@ -388,15 +386,11 @@ CREATE_CARD = creates(
     returns=Card,
     policy=BOARD_WRITE,
 )
-GET_CARD = reads(
-    "cards.get", CardRef, summary="Get a card with its checklist.", returns=Card, policy=BOARD_READ
-)
-UPDATE_CARD = updates(
+GET_CARD = _CARDS.reads("cards.get", summary="Get a card with its checklist.", policy=BOARD_READ)
+UPDATE_CARD = _CARDS.updates(
     "cards.update",
-    CardRef,
     summary="Update, move, assign, archive or restore a card. Only include the fields to change.",
     takes=UpdateCard,
-    returns=Card,
     policy=BOARD_WRITE,
 )
 DELETE_CARD = deletes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from stellary.contract.endpoint import creates, deletes, lists, updates
+from stellary.contract.endpoint import Collection, deletes
 from stellary.contract.limits import Length, Named, Place
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ChecklistItemRef, FlatCardRef
@@ -68,29 +68,22 @@ class UpdateChecklistItem(Request):
     order: Place | Unset = UNSET
 
 
-LIST_CHECKLIST_ITEMS = lists(
+_CHECKLIST = Collection(FlatCardRef, "checklist", ChecklistItemRef, ChecklistItem)
+LIST_CHECKLIST_ITEMS = _CHECKLIST.lists(
     "checklist.list",
-    FlatCardRef,
-    "checklist",
     summary="List the checklist items of a card, in order.",
-    item=ChecklistItem,
     policy=BOARD_READ,
 )
-ADD_CHECKLIST_ITEM = creates(
+ADD_CHECKLIST_ITEM = _CHECKLIST.creates(
     "checklist.add",
-    FlatCardRef,
-    "checklist",
     summary="Add an item to a card's checklist.",
     takes=AddChecklistItem,
-    returns=ChecklistItem,
     policy=BOARD_WRITE,
 )
-UPDATE_CHECKLIST_ITEM = updates(
+UPDATE_CHECKLIST_ITEM = _CHECKLIST.updates(
     "checklist.update",
-    ChecklistItemRef,
     summary="Rename, check, uncheck or move a checklist item.",
     takes=UpdateChecklistItem,
-    returns=ChecklistItem,
     policy=BOARD_WRITE,
 )
 DELETE_CHECKLIST_ITEM = deletes(

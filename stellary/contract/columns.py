@@ -6,7 +6,14 @@ from datetime import datetime
 from typing import Annotated
 
 from stellary.contract.cards import CardStatus, DroppedReference, Missing
-from stellary.contract.endpoint import BrokenAutomation, Deleted, acts, creates, deletes, lists, updates
+from stellary.contract.endpoint import (
+    BrokenAutomation,
+    Collection,
+    Deleted,
+    acts,
+    creates,
+    deletes,
+)
 from stellary.contract.limits import Id, Name, Place, Range
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ColumnRef, ProjectRef
@@ -139,30 +146,23 @@ class DeleteColumn(Request):
     move_cards_to: Id | Unset = UNSET
 
 
-CREATE_COLUMN = creates(
+_COLUMNS = Collection(ProjectRef, "columns", ColumnRef, Column)
+CREATE_COLUMN = _COLUMNS.creates(
     "columns.create",
-    ProjectRef,
-    "columns",
     summary="Create a column.",
     takes=CreateColumn,
-    returns=Column,
     policy=BOARD_WRITE,
 )
-LIST_COLUMNS = lists(
+LIST_COLUMNS = _COLUMNS.lists(
     "columns.list",
-    ProjectRef,
-    "columns",
     summary="List the columns of a project, ordered by scope, then by position.",
     takes=ListColumns,
-    item=Column,
     policy=BOARD_READ,
 )
-UPDATE_COLUMN = updates(
+UPDATE_COLUMN = _COLUMNS.updates(
     "columns.update",
-    ColumnRef,
     summary="Rename or move a column, or change its card status or WIP limit.",
     takes=UpdateColumn,
-    returns=Column,
     policy=BOARD_WRITE,
 )
 DELETE_COLUMN = deletes(

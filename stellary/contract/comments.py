@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import creates, deletes, lists, updates
+from stellary.contract.endpoint import Collection, deletes
 from stellary.contract.limits import Length
 from stellary.contract.policies import (
     BOARD_READ,
@@ -74,29 +74,23 @@ class UpdateComment(Request):
     content: CommentText | Unset = UNSET
 
 
-LIST_COMMENTS = lists(
+_COMMENTS = Collection(CardRef, "comments", CommentRef, Comment)
+_DOCUMENT_COMMENTS = Collection(DocumentRef, "comments", DocumentCommentRef, DocumentComment)
+LIST_COMMENTS = _COMMENTS.lists(
     "comments.list",
-    CardRef,
-    "comments",
     summary="List the comments on a card, oldest first.",
-    item=Comment,
     policy=BOARD_READ,
 )
-CREATE_COMMENT = creates(
+CREATE_COMMENT = _COMMENTS.creates(
     "comments.create",
-    CardRef,
-    "comments",
     summary="Post a comment on a card.",
     takes=CreateComment,
-    returns=Comment,
     policy=COMMENT_WRITE,
 )
-UPDATE_COMMENT = updates(
+UPDATE_COMMENT = _COMMENTS.updates(
     "comments.update",
-    CommentRef,
     summary="Update a comment.",
     takes=UpdateComment,
-    returns=Comment,
     policy=COMMENT_AUTHOR,
 )
 DELETE_COMMENT = deletes(
@@ -105,29 +99,21 @@ DELETE_COMMENT = deletes(
     summary="Delete a comment.",
     policy=COMMENT_AUTHOR,
 )
-LIST_DOCUMENT_COMMENTS = lists(
+LIST_DOCUMENT_COMMENTS = _DOCUMENT_COMMENTS.lists(
     "document_comments.list",
-    DocumentRef,
-    "comments",
     summary="List the comments on a document, oldest first.",
-    item=DocumentComment,
     policy=DOCUMENT_READ,
 )
-CREATE_DOCUMENT_COMMENT = creates(
+CREATE_DOCUMENT_COMMENT = _DOCUMENT_COMMENTS.creates(
     "document_comments.create",
-    DocumentRef,
-    "comments",
     summary="Post a comment on a document.",
     takes=CreateComment,
-    returns=DocumentComment,
     policy=COMMENT_WRITE,
 )
-UPDATE_DOCUMENT_COMMENT = updates(
+UPDATE_DOCUMENT_COMMENT = _DOCUMENT_COMMENTS.updates(
     "document_comments.update",
-    DocumentCommentRef,
     summary="Update a comment on a document.",
     takes=UpdateComment,
-    returns=DocumentComment,
     policy=COMMENT_AUTHOR,
 )
 DELETE_DOCUMENT_COMMENT = deletes(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from stellary.contract.cards import Card
-from stellary.contract.endpoint import Deleted, creates, deletes, lists, updates
+from stellary.contract.endpoint import Collection, Deleted, deletes, updates
 from stellary.contract.limits import Items, Length, Name, Whole
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
@@ -87,29 +87,22 @@ class SetCustomFields(Request):
     values: Annotated[dict[str, Any], Whole()]
 
 
-CREATE_CUSTOM_FIELD = creates(
+_CUSTOM_FIELDS = Collection(ProjectRef, "custom-fields", CustomFieldRef, CustomField)
+CREATE_CUSTOM_FIELD = _CUSTOM_FIELDS.creates(
     "custom_fields.create",
-    ProjectRef,
-    "custom-fields",
     summary="Create a custom field, which every card of the project then has.",
     takes=CreateCustomField,
-    returns=CustomField,
     policy=BOARD_WRITE,
 )
-LIST_CUSTOM_FIELDS = lists(
+LIST_CUSTOM_FIELDS = _CUSTOM_FIELDS.lists(
     "custom_fields.list",
-    ProjectRef,
-    "custom-fields",
     summary="List the custom fields of a project.",
-    item=CustomField,
     policy=BOARD_READ,
 )
-UPDATE_CUSTOM_FIELD = updates(
+UPDATE_CUSTOM_FIELD = _CUSTOM_FIELDS.updates(
     "custom_fields.update",
-    CustomFieldRef,
     summary="Update a custom field's name, type or options. A type change that would lose values is a 409.",
     takes=UpdateCustomField,
-    returns=CustomField,
     policy=BOARD_WRITE,
 )
 DELETE_CUSTOM_FIELD = deletes(

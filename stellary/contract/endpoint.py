@@ -1,6 +1,6 @@
 """Endpoints as values: the operation's name, path, request, response and policy.
 
-``UPDATE_CARD = updates("cards.update", CardRef, takes=UpdateCard, returns=Card, policy=BOARD_WRITE)`` contains all that
+``CREATE_CARD = creates("cards.create", ColumnRef, "cards", takes=CreateCard, returns=Card, policy=BOARD_WRITE)`` contains all that
 the server's routes, the SDK's methods, OpenAPI and the permission matrix need. An endpoint without a policy cannot be
 created.
 """
@@ -18,6 +18,7 @@ from stellary.contract.roles import ProjectRole
 from stellary.contract.wire import Listing, Paged, Request, Stream, Value
 
 R = TypeVar("R", bound=Ref)
+S = TypeVar("S", bound=Ref)
 Q = TypeVar("Q", bound=Request)
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -246,7 +247,7 @@ class _Described(TypedDict):
     policy: Policy
 
 
-class _Fields(_Described, total=False):
+class _More(_Described, total=False):
     """These fields, and those that few endpoints set."""
 
     keeps_secret: bool
@@ -264,11 +265,11 @@ class _EndpointFactory:
 
     @overload
     def __call__(
-        self, operation: str, ref: type[R], tail: str = "", **fields: Unpack[_Fields]
+        self, operation: str, ref: type[R], tail: str = "", **fields: Unpack[_More]
     ) -> Endpoint[R, [], Nothing, Ok]: ...
     @overload
     def __call__(
-        self, operation: str, ref: type[R], tail: str = "", *, returns: type[T], **fields: Unpack[_Fields]
+        self, operation: str, ref: type[R], tail: str = "", *, returns: type[T], **fields: Unpack[_More]
     ) -> Endpoint[R, [], Nothing, T]: ...
     @overload
     def __call__(
@@ -278,7 +279,7 @@ class _EndpointFactory:
         tail: str = "",
         *,
         takes: Callable[P, Q],
-        **fields: Unpack[_Fields],
+        **fields: Unpack[_More],
     ) -> Endpoint[R, P, Q, Ok]: ...
     @overload
     def __call__(
@@ -289,7 +290,7 @@ class _EndpointFactory:
         *,
         takes: Callable[P, Q],
         returns: type[T],
-        **fields: Unpack[_Fields],
+        **fields: Unpack[_More],
     ) -> Endpoint[R, P, Q, T]: ...
     def __call__(self, operation: str, ref: type[Any], tail: str = "", **fields: Any) -> Any:
         return Endpoint(
@@ -369,3 +370,70 @@ def streams(
         operation, ref, tail, takes=takes, returns=item, media=EVENT_STREAM, **described
     )
     return endpoint
+
+
+@attrs.frozen
+class Collection(Generic[R, S, T]):
+    """The items of one class in a container, for the endpoints that have the same path or return the same.
+
+    Attributes:
+        container: The address class of the container.
+        tail: The last part of the path of the collection, after the container's.
+        ref: The address class of an item.
+        value: The value class of an item.
+    """
+
+    container: type[R]
+    tail: str
+    ref: type[S]
+    value: type[T]
+
+    def creates(
+        self, operation: str, *, takes: Callable[P, Q], **fields: Unpack[_More]
+    ) -> Endpoint[R, P, Q, T]:
+        """Create the endpoint that creates an item and returns it.
+
+        Args:
+            operation: ``resource.verb``.
+            takes: The request class.
+            fields: The other fields of the endpoint, at least its summary and its policy.
+        """
+        return creates(operation, self.container, self.tail, takes=takes, returns=self.value, **fields)
+
+    @overload
+    def lists(
+        self, operation: str, **described: Unpack[_Described]
+    ) -> Endpoint[R, ..., Paged, Listing[T]]: ...
+    @overload
+    def lists(
+        self, operation: str, *, takes: Callable[P, Q], **described: Unpack[_Described]
+    ) -> Endpoint[R, P, Q, Listing[T]]: ...
+    def lists(self, operation: str, **fields: Any) -> Any:
+        """Create the endpoint that lists items.
+
+        Args:
+            operation: ``resource.verb``.
+            fields: As for the function ``lists``.
+        """
+        return lists(operation, self.container, self.tail, item=self.value, **fields)
+
+    def reads(self, operation: str, **fields: Unpack[_More]) -> Endpoint[S, [], Nothing, T]:
+        """Create the endpoint that returns an item.
+
+        Args:
+            operation: ``resource.verb``.
+            fields: As for ``creates``.
+        """
+        return reads(operation, self.ref, returns=self.value, **fields)
+
+    def updates(
+        self, operation: str, *, takes: Callable[P, Q], **fields: Unpack[_More]
+    ) -> Endpoint[S, P, Q, T]:
+        """Create the endpoint that changes an item and returns it.
+
+        Args:
+            operation: ``resource.verb``.
+            takes: The request class.
+            fields: As for ``creates``.
+        """
+        return updates(operation, self.ref, takes=takes, returns=self.value, **fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import Deleted, creates, deletes, lists, updates
+from stellary.contract.endpoint import Collection, Deleted, creates, deletes
 from stellary.contract.limits import Length, Pattern
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
@@ -47,29 +47,22 @@ class UpdateLabel(Request):
     color: Color | Unset = UNSET
 
 
-CREATE_LABEL = creates(
+_LABELS = Collection(ProjectRef, "labels", LabelRef, Label)
+CREATE_LABEL = _LABELS.creates(
     "labels.create",
-    ProjectRef,
-    "labels",
     summary="Create a label for a project's cards.",
     takes=CreateLabel,
-    returns=Label,
     policy=BOARD_WRITE,
 )
-LIST_LABELS = lists(
+LIST_LABELS = _LABELS.lists(
     "labels.list",
-    ProjectRef,
-    "labels",
     summary="List the labels of a project.",
-    item=Label,
     policy=BOARD_READ,
 )
-UPDATE_LABEL = updates(
+UPDATE_LABEL = _LABELS.updates(
     "labels.update",
-    LabelRef,
     summary="Update a label's name or color.",
     takes=UpdateLabel,
-    returns=Label,
     policy=BOARD_WRITE,
 )
 DELETE_LABEL = deletes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Collection, Ok, acts, deletes, updates
 from stellary.contract.limits import EmailAddress, Name, Slug
 from stellary.contract.policies import (
     ACCOUNT_ANY,
@@ -135,36 +135,28 @@ class UpdateOrganizationMember(Request):
     role: WorkspaceRole | Unset = UNSET
 
 
-CREATE_ORGANIZATION = creates(
+_ORGANIZATIONS = Collection(Ref, "organizations", OrganizationRef, Organization)
+_MEMBERS = Collection(OrganizationRef, "members", OrganizationMemberRef, OrganizationMember)
+CREATE_ORGANIZATION = _ORGANIZATIONS.creates(
     "organizations.create",
-    Ref,
-    "organizations",
     summary="Create an organization. The caller becomes its owner.",
     takes=CreateOrganization,
-    returns=Organization,
     policy=ACCOUNT_FULL,
 )
-LIST_ORGANIZATIONS = lists(
+LIST_ORGANIZATIONS = _ORGANIZATIONS.lists(
     "organizations.list",
-    Ref,
-    "organizations",
     summary="List the organizations that the caller is a member of.",
-    item=Organization,
     policy=ACCOUNT_ANY,
 )
-GET_ORGANIZATION = reads(
+GET_ORGANIZATION = _ORGANIZATIONS.reads(
     "organizations.get",
-    OrganizationRef,
     summary="Get an organization by its slug.",
-    returns=Organization,
     policy=ORGANIZATION_READ,
 )
-UPDATE_ORGANIZATION = updates(
+UPDATE_ORGANIZATION = _ORGANIZATIONS.updates(
     "organizations.update",
-    OrganizationRef,
     summary="Update an organization's name or slug.",
     takes=UpdateOrganization,
-    returns=Organization,
     policy=ORGANIZATION_OWNER,
 )
 DELETE_ORGANIZATION = deletes(
@@ -173,21 +165,15 @@ DELETE_ORGANIZATION = deletes(
     summary="Move an organization with all its workspaces, projects and files to the trash.",
     policy=ORGANIZATION_DELETE,
 )
-LIST_ORGANIZATION_MEMBERS = lists(
+LIST_ORGANIZATION_MEMBERS = _MEMBERS.lists(
     "organizations.list_members",
-    OrganizationRef,
-    "members",
     summary="List the members of an organization with their roles.",
-    item=OrganizationMember,
     policy=ORGANIZATION_MEMBER,
 )
-ADD_ORGANIZATION_MEMBER = creates(
+ADD_ORGANIZATION_MEMBER = _MEMBERS.creates(
     "organizations.add_member",
-    OrganizationRef,
-    "members",
     summary="Add a user with an account to an organization, by e-mail address.",
     takes=AddOrganizationMember,
-    returns=OrganizationMember,
     policy=ORGANIZATION_ADMIN,
 )
 UPDATE_ORGANIZATION_MEMBER = updates(

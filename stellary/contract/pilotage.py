@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import creates, deletes, lists, updates
+from stellary.contract.endpoint import Collection, creates, deletes, lists
 from stellary.contract.limits import Id, Length, Name
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
 from stellary.contract.refs import MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
@@ -194,30 +194,25 @@ class CreateDecision(Request):
     impact: Impact | Unset | None = UNSET
 
 
-CREATE_MISSION = creates(
+_MISSIONS = Collection(WorkspaceRef, "pilotage/missions", MissionRef, Mission)
+_PRIORITIES = Collection(WorkspaceRef, "pilotage/priorities", PilotagePriorityRef, PilotagePriority)
+_TODOS = Collection(WorkspaceRef, "pilotage/todos", TodoRef, Todo)
+CREATE_MISSION = _MISSIONS.creates(
     "pilotage.create_mission",
-    WorkspaceRef,
-    "pilotage/missions",
     summary="Create a mission.",
     takes=CreateMission,
-    returns=Mission,
     policy=PILOTAGE_WRITE,
 )
-LIST_MISSIONS = lists(
+LIST_MISSIONS = _MISSIONS.lists(
     "pilotage.list_missions",
-    WorkspaceRef,
-    "pilotage/missions",
     summary="List the missions of a workspace.",
     takes=ListMissions,
-    item=Mission,
     policy=PILOTAGE_READ,
 )
-UPDATE_MISSION = updates(
+UPDATE_MISSION = _MISSIONS.updates(
     "pilotage.update_mission",
-    MissionRef,
     summary="Update a mission's status or details.",
     takes=UpdateMission,
-    returns=Mission,
     policy=PILOTAGE_WRITE,
 )
 DELETE_MISSION = deletes(
@@ -226,30 +221,22 @@ DELETE_MISSION = deletes(
     summary="Delete a mission. Its todos are kept and unlinked.",
     policy=PILOTAGE_DELETE,
 )
-CREATE_PRIORITY = creates(
+CREATE_PRIORITY = _PRIORITIES.creates(
     "pilotage.create_priority",
-    WorkspaceRef,
-    "pilotage/priorities",
     summary="Create a priority.",
     takes=CreatePriority,
-    returns=PilotagePriority,
     policy=PILOTAGE_WRITE,
 )
-LIST_PRIORITIES = lists(
+LIST_PRIORITIES = _PRIORITIES.lists(
     "pilotage.list_priorities",
-    WorkspaceRef,
-    "pilotage/priorities",
     summary="List the priorities of a workspace, including completed ones.",
     takes=ListPriorities,
-    item=PilotagePriority,
     policy=PILOTAGE_READ,
 )
-UPDATE_PRIORITY = updates(
+UPDATE_PRIORITY = _PRIORITIES.updates(
     "pilotage.update_priority",
-    PilotagePriorityRef,
     summary="Update a priority or mark it as done.",
     takes=UpdatePriority,
-    returns=PilotagePriority,
     policy=PILOTAGE_WRITE,
 )
 DELETE_PRIORITY = deletes(
@@ -258,30 +245,22 @@ DELETE_PRIORITY = deletes(
     summary="Delete a priority. Its todos are kept and unlinked.",
     policy=PILOTAGE_DELETE,
 )
-CREATE_TODO = creates(
+CREATE_TODO = _TODOS.creates(
     "pilotage.create_todo",
-    WorkspaceRef,
-    "pilotage/todos",
     summary="Create a todo, optionally linked to a mission or priority.",
     takes=CreateTodo,
-    returns=Todo,
     policy=PILOTAGE_WRITE,
 )
-LIST_TODOS = lists(
+LIST_TODOS = _TODOS.lists(
     "pilotage.list_todos",
-    WorkspaceRef,
-    "pilotage/todos",
     summary="List the todos of a workspace.",
     takes=ListTodos,
-    item=Todo,
     policy=PILOTAGE_READ,
 )
-UPDATE_TODO = updates(
+UPDATE_TODO = _TODOS.updates(
     "pilotage.update_todo",
-    TodoRef,
     summary="Update a todo's status, label or links.",
     takes=UpdateTodo,
-    returns=Todo,
     policy=PILOTAGE_WRITE,
 )
 DELETE_TODO = deletes("pilotage.delete_todo", TodoRef, summary="Delete a todo.", policy=PILOTAGE_DELETE)

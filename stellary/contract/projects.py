@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from stellary.contract.cards import Card, CardStatus
 from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
-from stellary.contract.endpoint import creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Collection, creates, deletes, reads
 from stellary.contract.labels import Label
 from stellary.contract.limits import EmailAddress, Length, Name, Pattern
 from stellary.contract.policies import (
@@ -250,30 +250,24 @@ class UpdateProjectMember(Request):
     role: ProjectRole
 
 
-CREATE_PROJECT = creates(
+_PROJECTS = Collection(WorkspaceRef, "projects", ProjectRef, Project)
+_TEMPLATES = Collection(WorkspaceRef, "projects/templates", TemplateRef, ProjectTemplate)
+_MEMBERS = Collection(ProjectRef, "members", ProjectMemberRef, ProjectMember)
+CREATE_PROJECT = _PROJECTS.creates(
     "projects.create",
-    WorkspaceRef,
-    "projects",
     summary="Create a project from a template. The caller becomes a member.",
     takes=CreateProject,
-    returns=Project,
     policy=PROJECT_CREATE,
 )
-LIST_PROJECTS = lists(
+LIST_PROJECTS = _PROJECTS.lists(
     "projects.list",
-    WorkspaceRef,
-    "projects",
     summary="List the projects of a workspace.",
     takes=ListProjects,
-    item=Project,
     policy=BOARD_READ,
 )
-LIST_TEMPLATES = lists(
+LIST_TEMPLATES = _TEMPLATES.lists(
     "projects.templates",
-    WorkspaceRef,
-    "projects/templates",
     summary="List the available project templates: the three of each workspace, then its own.",
-    item=ProjectTemplate,
     policy=BOARD_READ,
 )
 SAVE_TEMPLATE = creates(
@@ -285,12 +279,10 @@ SAVE_TEMPLATE = creates(
     returns=ProjectTemplate,
     policy=PROJECT_DUPLICATE,
 )
-UPDATE_TEMPLATE = updates(
+UPDATE_TEMPLATE = _TEMPLATES.updates(
     "projects.update_template",
-    TemplateRef,
     summary="Rename or describe a template of the workspace.",
     takes=UpdateTemplate,
-    returns=ProjectTemplate,
     policy=WORKSPACE_AUTHOR,
 )
 DELETE_TEMPLATE = deletes(
@@ -299,15 +291,11 @@ DELETE_TEMPLATE = deletes(
     summary="Delete a template of the workspace for good. Projects that were created from it stay.",
     policy=WORKSPACE_AUTHOR,
 )
-GET_PROJECT = reads(
-    "projects.get", ProjectRef, summary="Get a project by its id.", returns=Project, policy=BOARD_READ
-)
-UPDATE_PROJECT = updates(
+GET_PROJECT = _PROJECTS.reads("projects.get", summary="Get a project by its id.", policy=BOARD_READ)
+UPDATE_PROJECT = _PROJECTS.updates(
     "projects.update",
-    ProjectRef,
     summary="Update, archive or restore a project.",
     takes=UpdateProject,
-    returns=Project,
     policy=BOARD_WRITE,
 )
 DELETE_PROJECT = deletes(
@@ -324,30 +312,22 @@ GET_BOARD = reads(
     returns=Board,
     policy=BOARD_READ,
 )
-LIST_PROJECT_MEMBERS = lists(
+LIST_PROJECT_MEMBERS = _MEMBERS.lists(
     "projects.list_members",
-    ProjectRef,
-    "members",
     summary="List the members of a project, or the admins who see it too.",
     takes=ListProjectMembers,
-    item=ProjectMember,
     policy=BOARD_READ,
 )
-ADD_PROJECT_MEMBER = creates(
+ADD_PROJECT_MEMBER = _MEMBERS.creates(
     "projects.add_member",
-    ProjectRef,
-    "members",
     summary="Add a user with access to the workspace to a project, by e-mail address.",
     takes=AddProjectMember,
-    returns=ProjectMember,
     policy=PROJECT_MANAGE,
 )
-UPDATE_PROJECT_MEMBER = updates(
+UPDATE_PROJECT_MEMBER = _MEMBERS.updates(
     "projects.update_member",
-    ProjectMemberRef,
     summary="Change the role of a member of a project.",
     takes=UpdateProjectMember,
-    returns=ProjectMember,
     policy=PROJECT_MANAGE,
 )
 REMOVE_PROJECT_MEMBER = deletes(

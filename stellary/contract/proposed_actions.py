@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import acts, creates, lists, reads
+from stellary.contract.endpoint import Collection, acts, creates
 from stellary.contract.limits import Length
 from stellary.contract.pilotage import Reason
 from stellary.contract.policies import PILOTAGE_APPLY, PILOTAGE_PROPOSE, PILOTAGE_READ, PILOTAGE_REVIEW
@@ -116,6 +116,7 @@ class ReviewAction(Request):
     reason: Reason | Unset | None = UNSET
 
 
+_ACTIONS = Collection(WorkspaceRef, "pilotage/actions", ProposedActionRef, ProposedAction)
 PROPOSE_ACTION = creates(
     "pilotage.propose_action",
     WorkspaceRef,
@@ -125,20 +126,15 @@ PROPOSE_ACTION = creates(
     returns=ProposedAction,
     policy=PILOTAGE_PROPOSE,
 )
-LIST_ACTIONS = lists(
+LIST_ACTIONS = _ACTIONS.lists(
     "pilotage.list_actions",
-    WorkspaceRef,
-    "pilotage/actions",
     summary="List proposed actions, optionally filtered by status.",
     takes=ListActions,
-    item=ProposedAction,
     policy=PILOTAGE_READ,
 )
-GET_ACTION = reads(
+GET_ACTION = _ACTIONS.reads(
     "pilotage.get_action",
-    ProposedActionRef,
     summary="Get a proposed action.",
-    returns=ProposedAction,
     policy=PILOTAGE_READ,
 )
 REVIEW_ACTION = acts(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from stellary.contract.cards import CardStatus
-from stellary.contract.endpoint import creates, deletes, lists
+from stellary.contract.endpoint import Collection, deletes
 from stellary.contract.limits import Id
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import FlatCardRef, RelationRef
@@ -65,21 +65,16 @@ class CreateRelation(Request):
     type: RelationType
 
 
-CREATE_RELATION = creates(
+_RELATIONS = Collection(FlatCardRef, "relations", RelationRef, Relation)
+CREATE_RELATION = _RELATIONS.creates(
     "relations.create",
-    FlatCardRef,
-    "relations",
     summary="Create a relation between two cards. `blocks` and `parent_of` must not form a cycle.",
     takes=CreateRelation,
-    returns=Relation,
     policy=BOARD_WRITE,
 )
-LIST_RELATIONS = lists(
+LIST_RELATIONS = _RELATIONS.lists(
     "relations.list",
-    FlatCardRef,
-    "relations",
     summary="List the relations of a card, as seen from it.",
-    item=Relation,
     policy=BOARD_READ,
 )
 DELETE_RELATION = deletes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from stellary.contract.cards import Filter
-from stellary.contract.endpoint import creates, deletes, lists, updates
+from stellary.contract.endpoint import Collection, deletes
 from stellary.contract.limits import Id, Name, Place
 from stellary.contract.policies import BOARD_READ, FILTER_CREATE, WORKSPACE_AUTHOR
 from stellary.contract.refs import SavedFilterRef, WorkspaceRef
@@ -73,29 +73,22 @@ class UpdateSavedFilter(Request):
     order: Place | Unset = UNSET
 
 
-LIST_SAVED_FILTERS = lists(
+_SAVED_FILTERS = Collection(WorkspaceRef, "saved-filters", SavedFilterRef, SavedFilter)
+LIST_SAVED_FILTERS = _SAVED_FILTERS.lists(
     "saved_filters.list",
-    WorkspaceRef,
-    "saved-filters",
     summary="List your own saved filters and the shared ones that you see, your own first, each in order.",
-    item=SavedFilter,
     policy=BOARD_READ,
 )
-CREATE_SAVED_FILTER = creates(
+CREATE_SAVED_FILTER = _SAVED_FILTERS.creates(
     "saved_filters.create",
-    WorkspaceRef,
-    "saved-filters",
     summary="Save a filter of cards under a name, for yourself or for others too.",
     takes=CreateSavedFilter,
-    returns=SavedFilter,
     policy=FILTER_CREATE,
 )
-UPDATE_SAVED_FILTER = updates(
+UPDATE_SAVED_FILTER = _SAVED_FILTERS.updates(
     "saved_filters.update",
-    SavedFilterRef,
     summary="Rename, change, move or share a saved filter.",
     takes=UpdateSavedFilter,
-    returns=SavedFilter,
     policy=WORKSPACE_AUTHOR,
 )
 DELETE_SAVED_FILTER = deletes(

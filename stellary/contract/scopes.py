@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from stellary.contract.cards import CardStatus
 from stellary.contract.columns import Column, WipLimit
-from stellary.contract.endpoint import Deleted, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Collection, Deleted, deletes
 from stellary.contract.limits import Id, Items, Length, Name, Place
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ProjectRef, ScopeRef
@@ -121,36 +121,27 @@ class DeleteScope(Request):
     move_cards_to: Id | Unset = UNSET
 
 
-CREATE_SCOPE = creates(
+_SCOPES = Collection(ProjectRef, "scopes", ScopeRef, Scope)
+CREATE_SCOPE = _SCOPES.creates(
     "scopes.create",
-    ProjectRef,
-    "scopes",
     summary="Create a scope, by default with columns like those of the default scope.",
     takes=CreateScope,
-    returns=Scope,
     policy=BOARD_WRITE,
 )
-LIST_SCOPES = lists(
+LIST_SCOPES = _SCOPES.lists(
     "scopes.list",
-    ProjectRef,
-    "scopes",
     summary="List the scopes of a project with their columns, in order.",
-    item=Scope,
     policy=BOARD_READ,
 )
-GET_SCOPE = reads(
+GET_SCOPE = _SCOPES.reads(
     "scopes.get",
-    ScopeRef,
     summary="Get a scope with its columns and view settings.",
-    returns=Scope,
     policy=BOARD_READ,
 )
-UPDATE_SCOPE = updates(
+UPDATE_SCOPE = _SCOPES.updates(
     "scopes.update",
-    ScopeRef,
     summary="Update a scope's name, description, dates or position.",
     takes=UpdateScope,
-    returns=Scope,
     policy=BOARD_WRITE,
 )
 DELETE_SCOPE = deletes(

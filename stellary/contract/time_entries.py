@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Collection, acts, creates, deletes, lists, reads
 from stellary.contract.limits import Id, Length, Named, Range
 from stellary.contract.policies import BOARD_READ, TIME_AUTHOR, TIME_WRITE
 from stellary.contract.refs import CardRef, FlatCardRef, ProjectRef, TimeEntryRef
@@ -126,29 +126,22 @@ class ExportTime(Request):
     user_id: Id | Unset = UNSET
 
 
-LIST_TIME_ENTRIES = lists(
+_TIME_ENTRIES = Collection(CardRef, "time-entries", TimeEntryRef, TimeEntry)
+LIST_TIME_ENTRIES = _TIME_ENTRIES.lists(
     "time_entries.list",
-    CardRef,
-    "time-entries",
     summary="List the time entries of a card, oldest first.",
-    item=TimeEntry,
     policy=BOARD_READ,
 )
-CREATE_TIME_ENTRY = creates(
+CREATE_TIME_ENTRY = _TIME_ENTRIES.creates(
     "time_entries.create",
-    CardRef,
-    "time-entries",
     summary="Record time that you have spent on a card.",
     takes=CreateTimeEntry,
-    returns=TimeEntry,
     policy=TIME_WRITE,
 )
-UPDATE_TIME_ENTRY = updates(
+UPDATE_TIME_ENTRY = _TIME_ENTRIES.updates(
     "time_entries.update",
-    TimeEntryRef,
     summary="Update a time entry.",
     takes=UpdateTimeEntry,
-    returns=TimeEntry,
     policy=TIME_AUTHOR,
 )
 DELETE_TIME_ENTRY = deletes(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from stellary.contract.activities import ActivityType, WorkspaceEvent
-from stellary.contract.endpoint import acts, creates, deletes, lists, updates
+from stellary.contract.endpoint import Collection, acts, creates, deletes, lists
 from stellary.contract.limits import Items, Length, Secret
 from stellary.contract.policies import WORKSPACE_ADMIN
 from stellary.contract.refs import DeliveryRef, WebhookRef, WorkspaceRef
@@ -129,6 +129,7 @@ class ListDeliveries(Paged):
     status: DeliveryStatus | Unset = UNSET
 
 
+_WEBHOOKS = Collection(WorkspaceRef, "webhooks", WebhookRef, Webhook)
 CREATE_WEBHOOK = creates(
     "webhooks.create",
     WorkspaceRef,
@@ -139,20 +140,15 @@ CREATE_WEBHOOK = creates(
     policy=WORKSPACE_ADMIN,
     keeps_secret=True,
 )
-LIST_WEBHOOKS = lists(
+LIST_WEBHOOKS = _WEBHOOKS.lists(
     "webhooks.list",
-    WorkspaceRef,
-    "webhooks",
     summary="List the webhooks of a workspace, without their secrets.",
-    item=Webhook,
     policy=WORKSPACE_ADMIN,
 )
-UPDATE_WEBHOOK = updates(
+UPDATE_WEBHOOK = _WEBHOOKS.updates(
     "webhooks.update",
-    WebhookRef,
     summary="Update, enable or disable a webhook. Disabling it discards its pending deliveries.",
     takes=UpdateWebhook,
-    returns=Webhook,
     policy=WORKSPACE_ADMIN,
 )
 DELETE_WEBHOOK = deletes(

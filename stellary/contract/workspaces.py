@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Collection, acts, creates, deletes, lists, updates
 from stellary.contract.limits import EmailAddress, Id, Length, Name, Secret, Slug
 from stellary.contract.organizations import EndedRights, MemberRemoved
 from stellary.contract.policies import (
@@ -176,36 +176,27 @@ class InviteMember(Request):
     project_role: ProjectRole | Unset = UNSET
 
 
-CREATE_WORKSPACE = creates(
+_WORKSPACES = Collection(WorkspacesRef, "workspaces", WorkspaceRef, Workspace)
+CREATE_WORKSPACE = _WORKSPACES.creates(
     "workspaces.create",
-    WorkspacesRef,
-    "workspaces",
     summary="Create a workspace. The caller becomes its owner, an admin and a pilotage owner.",
     takes=CreateWorkspace,
-    returns=Workspace,
     policy=ORGANIZATION_MEMBER,
 )
-LIST_WORKSPACES = lists(
+LIST_WORKSPACES = _WORKSPACES.lists(
     "workspaces.list",
-    WorkspacesRef,
-    "workspaces",
     summary="List the workspaces of an organization that the caller has access to.",
-    item=Workspace,
     policy=ORGANIZATION_READ,
 )
-GET_WORKSPACE = reads(
+GET_WORKSPACE = _WORKSPACES.reads(
     "workspaces.get",
-    WorkspaceRef,
     summary="Get a workspace by its slug.",
-    returns=Workspace,
     policy=WORKSPACE_READ,
 )
-UPDATE_WORKSPACE = updates(
+UPDATE_WORKSPACE = _WORKSPACES.updates(
     "workspaces.update",
-    WorkspaceRef,
     summary="Update a workspace's name, slug or pilotage cycle.",
     takes=UpdateWorkspace,
-    returns=Workspace,
     policy=WORKSPACE_ADMIN,
 )
 DELETE_WORKSPACE = deletes(
