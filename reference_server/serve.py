@@ -16,7 +16,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -252,17 +252,6 @@ async def wind_down(state: State, server: HttpServer, delay: float) -> None:
         _log.warning("stopped with %d requests that were not answered", state.in_flight)
 
 
-@contextmanager
-def exclusive_database(settings: Settings) -> Iterator[None]:
-    """Prevent other servers from using the same SQLite file, which supports only one writing process."""
-    lock = _lock_database(settings)
-    try:
-        yield
-    finally:
-        if lock is not None:
-            os.close(lock)
-
-
 def _make_private(file: Path) -> None:
     """Make the files of a SQLite database unreadable for other users of the machine."""
     for path in (file, *(file.with_name(f"{file.name}{suffix}") for suffix in ("-wal", "-shm", ".lock"))):
@@ -278,18 +267,21 @@ def _make_private(file: Path) -> None:
             _log.warning("%s could be read by others: its mode is now 0600", path)
 
 
-def _lock_database(settings: Settings) -> int | None:
+@contextmanager
+def exclusive_database(settings: Settings) -> Iterator[None]:
+    """Prevent other servers from using the same SQLite file, which supports only one writing process."""
     file = settings.sqlite_file
-    lock: int | None = None
-    try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if file is not None:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _make_private(file)
-    except BlockingIOError:
-        raise SettingsError(f"another server uses {file}: several need PostgreSQL") from None
-    except OSError as error:
-        raise SettingsError(f"{error.filename or file} cannot be used: {error.strerror}") from None
-    return lock
+    with ExitStack() as stack:
+        try:
+            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if file is not None:
+                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                lock = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+                stack.callback(os.close, lock)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _make_private(file)
+        except BlockingIOError:
+            raise SettingsError(f"another server uses {file}: several need PostgreSQL") from None
+        except OSError as error:
+            raise SettingsError(f"{error.filename or file} cannot be used: {error.strerror}") from None
+        yield
