@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Collection, acts, creates, deletes, lists, reads
 from stellary.contract.limits import Different, Id, Items, Length
 from stellary.contract.policies import (
     DOCUMENT_DELETE,
@@ -238,13 +238,11 @@ class ReviewDocument(Request):
     notes: ReviewNotes | Unset | None = UNSET
 
 
-CREATE_DOCUMENT = creates(
+_DOCUMENTS = Collection(WorkspaceRef, "documents", DocumentRef, Document)
+CREATE_DOCUMENT = _DOCUMENTS.creates(
     "documents.create",
-    WorkspaceRef,
-    "documents",
     summary="Create a document, as a draft.",
     takes=CreateDocument,
-    returns=Document,
     policy=DOCUMENT_WRITE,
 )
 LIST_DOCUMENTS = lists(
@@ -264,12 +262,10 @@ GET_DOCUMENT = reads(
     returns=Document,
     policy=DOCUMENT_READ,
 )
-UPDATE_DOCUMENT = updates(
+UPDATE_DOCUMENT = _DOCUMENTS.updates(
     "documents.update",
-    DocumentRef,
     summary="Update a document. Only include the fields to change.",
     takes=UpdateDocument,
-    returns=Document,
     policy=DOCUMENT_WRITE,
 )
 DELETE_DOCUMENT = deletes(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import creates, deletes, reads
+from stellary.contract.endpoint import Collection, creates, deletes
 from stellary.contract.limits import Items, Range
 from stellary.contract.policies import PROJECT_IMPORT, PROJECT_IMPORT_CREATOR
 from stellary.contract.project_imports import (
@@ -76,20 +76,16 @@ class AddImportPart(TolerantRequest):
     cards: Annotated[list[ImportedCard], Items(1, CARDS_MAX)]
 
 
-CREATE_IMPORT = creates(
+_IMPORTS = Collection(WorkspaceRef, "imports", ImportRef, MultipartImport)
+CREATE_IMPORT = _IMPORTS.creates(
     "imports.create",
-    WorkspaceRef,
-    "imports",
     summary="Start to import a project of any size: send all but its cards, then the cards in parts.",
     takes=CreateImport,
-    returns=MultipartImport,
     policy=PROJECT_IMPORT,
 )
-GET_IMPORT = reads(
+GET_IMPORT = _IMPORTS.reads(
     "imports.get",
-    ImportRef,
     summary="Get the progress of an import, to continue it after an interruption.",
-    returns=MultipartImport,
     policy=PROJECT_IMPORT_CREATOR,
 )
 DELETE_IMPORT = deletes(

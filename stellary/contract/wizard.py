@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import attrs
 
 from stellary.contract.cards import Priority
-from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Collection, acts, creates, deletes, lists, updates
 from stellary.contract.limits import Id, Items, Length, Name, Range
 from stellary.contract.model_usage import ModelUsage
 from stellary.contract.policies import DRAFT_AUTHOR, DRAFTS
@@ -297,13 +297,11 @@ class ExecuteProjectDraft(Request):
     visibility: Visibility | Unset = UNSET
 
 
-CREATE_PROJECT_DRAFT = creates(
+_DRAFTS = Collection(WorkspaceRef, "project-drafts", DraftRef, ProjectDraft)
+CREATE_PROJECT_DRAFT = _DRAFTS.creates(
     "project_drafts.create",
-    WorkspaceRef,
-    "project-drafts",
     summary="Create a project draft from a brief. The response contains the first questions.",
     takes=CreateProjectDraft,
-    returns=ProjectDraft,
     policy=DRAFTS,
     thinks=True,
 )
@@ -315,11 +313,9 @@ LIST_PROJECT_DRAFTS = lists(
     item=DraftSummary,
     policy=DRAFTS,
 )
-GET_PROJECT_DRAFT = reads(
+GET_PROJECT_DRAFT = _DRAFTS.reads(
     "project_drafts.get",
-    DraftRef,
     summary="Get a draft with its questions, answers and roadmap.",
-    returns=ProjectDraft,
     policy=DRAFTS,
 )
 DELETE_PROJECT_DRAFT = deletes(
