@@ -133,23 +133,20 @@ WORK_FORMS = tuple(
 """The functions of forms without a password, which may have long texts."""
 
 PROGRAM_ENDPOINTS: Mapping[AnyEndpoint, PageFunction] = {
-    endpoint: function
-    for name, path, show, submit in (
-        ("resource_metadata", RESOURCE_METADATA_PATH, oauth.show_resource, None),
-        ("mcp_metadata", f"{RESOURCE_METADATA_PATH}/mcp", oauth.show_resource, None),
-        ("server_metadata", oauth.METADATA_PATH, oauth.show_server, None),
-        ("program", oauth.REGISTER_PATH, None, oauth.register),
-        ("token_request", oauth.TOKEN_PATH, None, oauth.issue_tokens),
-        ("revocation", oauth.REVOKE_PATH, None, oauth.revoke_token),
-    )
-    for endpoint, function in _build_page(name, path, Ref, show, submit).items()
-} | _build_page(
-    "unsubscribe",
-    "/unsubscribe/:token",
-    InvitationTokenRef,
-    unsubscribe.show_unsubscribe,
-    unsubscribe.submit_unsubscribe,
-)
+    **_build_page("resource_metadata", RESOURCE_METADATA_PATH, Ref, oauth.show_resource),
+    **_build_page("mcp_metadata", f"{RESOURCE_METADATA_PATH}/mcp", Ref, oauth.show_resource),
+    **_build_page("server_metadata", oauth.METADATA_PATH, Ref, oauth.show_server),
+    **_build_page("program", oauth.REGISTER_PATH, Ref, None, oauth.register),
+    **_build_page("token_request", oauth.TOKEN_PATH, Ref, None, oauth.issue_tokens),
+    **_build_page("revocation", oauth.REVOKE_PATH, Ref, None, oauth.revoke_token),
+    **_build_page(
+        "unsubscribe",
+        "/unsubscribe/:token",
+        InvitationTokenRef,
+        unsubscribe.show_unsubscribe,
+        unsubscribe.submit_unsubscribe,
+    ),
+}
 """The endpoints that programs call, without a form of a page: those of OAuth, and the one that mail programs call (RFC 8058)."""
 
 CALLBACK_PATH = "/sign-in/oidc/callback"
