@@ -20,7 +20,7 @@ from stellary.contract.compiling import compile_builder
 from stellary.contract.errors import FieldProblem, Invalid
 from stellary.contract.jsonic import character_problem
 from stellary.contract.limits import Repeatable
-from stellary.contract.naming import base, camel, marks, members, once, wire_fields, wire_name
+from stellary.contract.naming import base, camel, marks, members, once, wire_fields
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire_types import (
     LIMIT_MAX,
@@ -64,7 +64,6 @@ __all__ = [
     "read_in_place",
     "utc",
     "wire_fields",
-    "wire_name",
 ]
 
 C = TypeVar("C")
