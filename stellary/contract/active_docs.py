@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from stellary.contract.endpoint import Collection, deletes
+from stellary.contract.endpoint import Collection
 from stellary.contract.limits import Name
 from stellary.contract.pilotage import Headline
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
@@ -71,9 +71,8 @@ UPDATE_DOC = _DOCS.updates(
     takes=UpdateDoc,
     policy=PILOTAGE_WRITE,
 )
-DELETE_DOC = deletes(
+DELETE_DOC = _DOCS.deletes(
     "pilotage.delete_doc",
-    ActiveDocRef,
     summary="Remove an active document from the register.",
     policy=PILOTAGE_DELETE,
 )

@@ -210,9 +210,8 @@ UPDATE_AGENT = _AGENTS.updates(
     takes=UpdateAgent,
     policy=AGENTS_ADMIN,
 )
-DELETE_AGENT = deletes(
+DELETE_AGENT = _AGENTS.deletes(
     "agents.delete",
-    AgentRef,
     summary="Delete an agent with its tokens and missions. Its changes are kept and still carry its name.",
     policy=AGENTS_ADMIN,
 )

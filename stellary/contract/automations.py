@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import Collection, acts, deletes, lists, updates
+from stellary.contract.endpoint import Collection, acts, lists, updates
 from stellary.contract.limits import Id, Items, Length, Name
 from stellary.contract.policies import AUTOMATIONS_READ, PROJECT_MANAGE
 from stellary.contract.proposed_actions import ActionReference
@@ -286,9 +286,8 @@ UPDATE_AUTOMATION = _AUTOMATIONS.updates(
     takes=UpdateAutomation,
     policy=PROJECT_MANAGE,
 )
-DELETE_AUTOMATION = deletes(
+DELETE_AUTOMATION = _AUTOMATIONS.deletes(
     "automations.delete",
-    AutomationRef,
     summary="Delete a rule and its execution traces.",
     policy=PROJECT_MANAGE,
 )

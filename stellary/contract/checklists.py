@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from stellary.contract.endpoint import Collection, deletes
+from stellary.contract.endpoint import Collection
 from stellary.contract.limits import Length, Named, Place
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ChecklistItemRef, FlatCardRef
@@ -86,9 +86,8 @@ UPDATE_CHECKLIST_ITEM = _CHECKLIST.updates(
     takes=UpdateChecklistItem,
     policy=BOARD_WRITE,
 )
-DELETE_CHECKLIST_ITEM = deletes(
+DELETE_CHECKLIST_ITEM = _CHECKLIST.deletes(
     "checklist.delete",
-    ChecklistItemRef,
     summary="Delete an item from a card's checklist.",
     policy=BOARD_WRITE,
 )

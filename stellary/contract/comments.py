@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import Collection, deletes
+from stellary.contract.endpoint import Collection
 from stellary.contract.limits import Length
 from stellary.contract.policies import (
     BOARD_READ,
@@ -93,9 +93,8 @@ UPDATE_COMMENT = _COMMENTS.updates(
     takes=UpdateComment,
     policy=COMMENT_AUTHOR,
 )
-DELETE_COMMENT = deletes(
+DELETE_COMMENT = _COMMENTS.deletes(
     "comments.delete",
-    CommentRef,
     summary="Delete a comment.",
     policy=COMMENT_AUTHOR,
 )
@@ -116,9 +115,8 @@ UPDATE_DOCUMENT_COMMENT = _DOCUMENT_COMMENTS.updates(
     takes=UpdateComment,
     policy=COMMENT_AUTHOR,
 )
-DELETE_DOCUMENT_COMMENT = deletes(
+DELETE_DOCUMENT_COMMENT = _DOCUMENT_COMMENTS.deletes(
     "document_comments.delete",
-    DocumentCommentRef,
     summary="Delete a comment on a document.",
     policy=COMMENT_AUTHOR,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import Collection, acts, creates, deletes, lists, reads
+from stellary.contract.endpoint import Collection, acts, creates, lists, reads
 from stellary.contract.limits import Different, Id, Items, Length
 from stellary.contract.policies import (
     DOCUMENT_DELETE,
@@ -268,9 +268,8 @@ UPDATE_DOCUMENT = _DOCUMENTS.updates(
     takes=UpdateDocument,
     policy=DOCUMENT_WRITE,
 )
-DELETE_DOCUMENT = deletes(
+DELETE_DOCUMENT = _DOCUMENTS.deletes(
     "documents.delete",
-    DocumentRef,
     summary="Delete a document and its versions. Its children move up to its parent.",
     policy=DOCUMENT_DELETE,
 )

@@ -437,3 +437,12 @@ class Collection(Generic[R, S, T]):
             fields: As for ``creates``.
         """
         return updates(operation, self.ref, takes=takes, returns=self.value, **fields)
+
+    def deletes(self, operation: str, **fields: Unpack[_More]) -> Endpoint[S, [], Nothing, Ok]:
+        """Create the endpoint that deletes an item.
+
+        Args:
+            operation: ``resource.verb``.
+            fields: As for ``creates``.
+        """
+        return deletes(operation, self.ref, **fields)

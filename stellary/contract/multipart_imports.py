@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import Collection, creates, deletes
+from stellary.contract.endpoint import Collection, creates
 from stellary.contract.limits import Items, Range
 from stellary.contract.policies import PROJECT_IMPORT, PROJECT_IMPORT_CREATOR
 from stellary.contract.project_imports import (
@@ -88,9 +88,8 @@ GET_IMPORT = _IMPORTS.reads(
     summary="Get the progress of an import, to continue it after an interruption.",
     policy=PROJECT_IMPORT_CREATOR,
 )
-DELETE_IMPORT = deletes(
+DELETE_IMPORT = _IMPORTS.deletes(
     "imports.delete",
-    ImportRef,
     summary="Abandon an import. A project that it has created stays.",
     policy=PROJECT_IMPORT_CREATOR,
 )

@@ -159,9 +159,8 @@ UPDATE_ORGANIZATION = _ORGANIZATIONS.updates(
     takes=UpdateOrganization,
     policy=ORGANIZATION_OWNER,
 )
-DELETE_ORGANIZATION = deletes(
+DELETE_ORGANIZATION = _ORGANIZATIONS.deletes(
     "organizations.delete",
-    OrganizationRef,
     summary="Move an organization with all its workspaces, projects and files to the trash.",
     policy=ORGANIZATION_DELETE,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import Collection, creates, deletes, lists
+from stellary.contract.endpoint import Collection, creates, lists
 from stellary.contract.limits import Id, Length, Name
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
 from stellary.contract.refs import MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
@@ -215,9 +215,8 @@ UPDATE_MISSION = _MISSIONS.updates(
     takes=UpdateMission,
     policy=PILOTAGE_WRITE,
 )
-DELETE_MISSION = deletes(
+DELETE_MISSION = _MISSIONS.deletes(
     "pilotage.delete_mission",
-    MissionRef,
     summary="Delete a mission. Its todos are kept and unlinked.",
     policy=PILOTAGE_DELETE,
 )
@@ -239,9 +238,8 @@ UPDATE_PRIORITY = _PRIORITIES.updates(
     takes=UpdatePriority,
     policy=PILOTAGE_WRITE,
 )
-DELETE_PRIORITY = deletes(
+DELETE_PRIORITY = _PRIORITIES.deletes(
     "pilotage.delete_priority",
-    PilotagePriorityRef,
     summary="Delete a priority. Its todos are kept and unlinked.",
     policy=PILOTAGE_DELETE,
 )
@@ -263,7 +261,7 @@ UPDATE_TODO = _TODOS.updates(
     takes=UpdateTodo,
     policy=PILOTAGE_WRITE,
 )
-DELETE_TODO = deletes("pilotage.delete_todo", TodoRef, summary="Delete a todo.", policy=PILOTAGE_DELETE)
+DELETE_TODO = _TODOS.deletes("pilotage.delete_todo", summary="Delete a todo.", policy=PILOTAGE_DELETE)
 CREATE_DECISION = creates(
     "pilotage.create_decision",
     WorkspaceRef,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from stellary.contract.cards import Card, CardStatus
 from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
-from stellary.contract.endpoint import Collection, creates, deletes, reads
+from stellary.contract.endpoint import Collection, creates, reads
 from stellary.contract.labels import Label
 from stellary.contract.limits import EmailAddress, Length, Name, Pattern
 from stellary.contract.policies import (
@@ -285,9 +285,8 @@ UPDATE_TEMPLATE = _TEMPLATES.updates(
     takes=UpdateTemplate,
     policy=WORKSPACE_AUTHOR,
 )
-DELETE_TEMPLATE = deletes(
+DELETE_TEMPLATE = _TEMPLATES.deletes(
     "projects.delete_template",
-    TemplateRef,
     summary="Delete a template of the workspace for good. Projects that were created from it stay.",
     policy=WORKSPACE_AUTHOR,
 )
@@ -298,9 +297,8 @@ UPDATE_PROJECT = _PROJECTS.updates(
     takes=UpdateProject,
     policy=BOARD_WRITE,
 )
-DELETE_PROJECT = deletes(
+DELETE_PROJECT = _PROJECTS.deletes(
     "projects.delete",
-    ProjectRef,
     summary="Delete a project with everything in it.",
     policy=PROJECT_DELETE,
 )
@@ -330,9 +328,8 @@ UPDATE_PROJECT_MEMBER = _MEMBERS.updates(
     takes=UpdateProjectMember,
     policy=PROJECT_MANAGE,
 )
-REMOVE_PROJECT_MEMBER = deletes(
+REMOVE_PROJECT_MEMBER = _MEMBERS.deletes(
     "projects.remove_member",
-    ProjectMemberRef,
     summary="Remove a member from a project. The user keeps access to the workspace.",
     policy=PROJECT_MANAGE,
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from stellary.contract.cards import CardStatus
-from stellary.contract.endpoint import Collection, deletes
+from stellary.contract.endpoint import Collection
 from stellary.contract.limits import Id
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import FlatCardRef, RelationRef
@@ -77,9 +77,8 @@ LIST_RELATIONS = _RELATIONS.lists(
     summary="List the relations of a card, as seen from it.",
     policy=BOARD_READ,
 )
-DELETE_RELATION = deletes(
+DELETE_RELATION = _RELATIONS.deletes(
     "relations.delete",
-    RelationRef,
     summary="Delete a relation, for both cards.",
     policy=BOARD_WRITE,
 )

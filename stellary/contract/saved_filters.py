@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from stellary.contract.cards import Filter
-from stellary.contract.endpoint import Collection, deletes
+from stellary.contract.endpoint import Collection
 from stellary.contract.limits import Id, Name, Place
 from stellary.contract.policies import BOARD_READ, FILTER_CREATE, WORKSPACE_AUTHOR
 from stellary.contract.refs import SavedFilterRef, WorkspaceRef
@@ -91,9 +91,8 @@ UPDATE_SAVED_FILTER = _SAVED_FILTERS.updates(
     takes=UpdateSavedFilter,
     policy=WORKSPACE_AUTHOR,
 )
-DELETE_SAVED_FILTER = deletes(
+DELETE_SAVED_FILTER = _SAVED_FILTERS.deletes(
     "saved_filters.delete",
-    SavedFilterRef,
     summary="Delete a saved filter for good. Rules that use it fail from then on.",
     policy=WORKSPACE_AUTHOR,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import Collection, acts, creates, deletes, lists, reads
+from stellary.contract.endpoint import Collection, acts, creates, lists, reads
 from stellary.contract.limits import Id, Length, Named, Range
 from stellary.contract.policies import BOARD_READ, TIME_AUTHOR, TIME_WRITE
 from stellary.contract.refs import CardRef, FlatCardRef, ProjectRef, TimeEntryRef
@@ -144,9 +144,8 @@ UPDATE_TIME_ENTRY = _TIME_ENTRIES.updates(
     takes=UpdateTimeEntry,
     policy=TIME_AUTHOR,
 )
-DELETE_TIME_ENTRY = deletes(
+DELETE_TIME_ENTRY = _TIME_ENTRIES.deletes(
     "time_entries.delete",
-    TimeEntryRef,
     summary="Delete a time entry.",
     policy=TIME_AUTHOR,
 )

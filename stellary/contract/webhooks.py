@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from stellary.contract.activities import ActivityType, WorkspaceEvent
-from stellary.contract.endpoint import Collection, acts, creates, deletes, lists
+from stellary.contract.endpoint import Collection, acts, creates, lists
 from stellary.contract.limits import Items, Length, Secret
 from stellary.contract.policies import WORKSPACE_ADMIN
 from stellary.contract.refs import DeliveryRef, WebhookRef, WorkspaceRef
@@ -151,9 +151,8 @@ UPDATE_WEBHOOK = _WEBHOOKS.updates(
     takes=UpdateWebhook,
     policy=WORKSPACE_ADMIN,
 )
-DELETE_WEBHOOK = deletes(
+DELETE_WEBHOOK = _WEBHOOKS.deletes(
     "webhooks.delete",
-    WebhookRef,
     summary="Delete a webhook and its delivery log.",
     policy=WORKSPACE_ADMIN,
 )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import attrs
 
 from stellary.contract.cards import Priority
-from stellary.contract.endpoint import Collection, acts, creates, deletes, lists, updates
+from stellary.contract.endpoint import Collection, acts, creates, lists, updates
 from stellary.contract.limits import Id, Items, Length, Name, Range
 from stellary.contract.model_usage import ModelUsage
 from stellary.contract.policies import DRAFT_AUTHOR, DRAFTS
@@ -318,9 +318,8 @@ GET_PROJECT_DRAFT = _DRAFTS.reads(
     summary="Get a draft with its questions, answers and roadmap.",
     policy=DRAFTS,
 )
-DELETE_PROJECT_DRAFT = deletes(
+DELETE_PROJECT_DRAFT = _DRAFTS.deletes(
     "project_drafts.delete",
-    DraftRef,
     summary="Delete a draft. A project that was created from it is kept.",
     policy=DRAFT_AUTHOR,
 )

@@ -199,9 +199,8 @@ UPDATE_WORKSPACE = _WORKSPACES.updates(
     takes=UpdateWorkspace,
     policy=WORKSPACE_ADMIN,
 )
-DELETE_WORKSPACE = deletes(
+DELETE_WORKSPACE = _WORKSPACES.deletes(
     "workspaces.delete",
-    WorkspaceRef,
     summary="Move a workspace with everything in it to the trash.",
     policy=WORKSPACE_DELETE,
 )
