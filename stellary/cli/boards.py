@@ -48,14 +48,11 @@ def board(session: CommandContext, view: ViewType | None, scope: str | None) -> 
         else:
             print_handle(project, view)
         return
-    snapshot = project.board()
-    chosen = (
-        find_scope(snapshot, scope) if scope else next(item for item in snapshot.scopes if item.is_default)
-    )
+    handle = project.scope(find_scope(project.board(), scope))
     if session.json:
-        print_json(project.scope(chosen).views(type=view or "kanban"), session.json)
+        print_json(handle.views(type=view or "kanban"), session.json)
     else:
-        print_handle(project.scope(chosen), view or "kanban")
+        print_handle(handle, view or "kanban")
 
 
 @click.command(cls=JsonCommand)

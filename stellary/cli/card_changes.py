@@ -228,7 +228,7 @@ def transfer_column(session: CommandContext, query: str, missing: Missing, **pla
       stellary column transfer Someday --to OPS/Later --missing create
     """
     project, board, name = _find_target(session, **place)
-    scope = find_scope(board, name) if name else next(item for item in board.scopes if item.is_default)
+    scope = find_scope(board, name)
     column = find_column(project.board(), query)
     moved = project.columns.transfer(column, scope_id=scope.id, missing=missing)
     text = f'Moved "{column.name}" to "{scope.name}" of {board.project.key}, with {moved.card_count} cards.'

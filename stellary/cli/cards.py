@@ -86,12 +86,10 @@ def add(session: CommandContext, title: str, **options: Any) -> None:
 def _choose_column(board: Board, column: str | None, scope: str | None) -> Column:
     if column:
         return find_column(board, column, scope)
-    if scope:
-        scope_id = find_scope(board, scope).id
-        columns = [candidate for candidate in board.columns if candidate.scope_id == scope_id]
-    else:
-        default = next(candidate.id for candidate in board.scopes if candidate.is_default)
-        columns = [candidate for candidate in board.columns if candidate.scope_id == default] or board.columns
+    scope_id = find_scope(board, scope).id
+    columns = [candidate for candidate in board.columns if candidate.scope_id == scope_id]
+    if not columns and not scope:
+        columns = board.columns
     if not columns:
         raise click.ClickException("the project has no columns")
     return columns[0]

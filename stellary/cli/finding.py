@@ -134,8 +134,10 @@ def find_column(
     return match_one("column", query, candidates, describe=describe)
 
 
-def find_scope(board: Board, query: str) -> Scope:
-    """Return a scope by name or id."""
+def find_scope(board: Board, query: str | None) -> Scope:
+    """Return a scope by name or id; without a query, the default one."""
+    if not query:
+        return next(item for item in board.scopes if item.is_default)
     return match_one("scope", query, board.scopes)
 
 
