@@ -14,10 +14,9 @@ import click
 from stellary import Forbidden, Stellary, StellaryError, Unauthenticated
 from stellary.cli.config import COMPLETIONS
 from stellary.cli.finding import match_one
-from stellary.cli.options import Group, has_terminal
+from stellary.cli.options import Group, has_terminal, with_json
 from stellary.cli.output import (
     JsonCommand,
-    as_json,
     print_fields,
     print_json,
     print_line,
@@ -252,8 +251,7 @@ def delete_account(session: CommandContext, by_link: bool) -> None:
 
 
 @click.command(cls=JsonCommand)
-@as_json
-@pass_session
+@with_json
 def whoami(session: CommandContext) -> None:
     """Show your account, and the selected workspace and project.
 
@@ -285,8 +283,7 @@ def sessions() -> None:
 
 
 @sessions.command("list")
-@as_json
-@pass_session
+@with_json
 def list_sessions(session: CommandContext) -> None:
     """List your logins that have not ended.
 
@@ -330,8 +327,7 @@ def identities() -> None:
 
 
 @identities.command("list")
-@as_json
-@pass_session
+@with_json
 def list_identities(session: CommandContext) -> None:
     """List the identities that sign you in.
 
@@ -375,8 +371,7 @@ def second_factor() -> None:
 
 
 @second_factor.command("status")
-@as_json
-@pass_session
+@with_json
 def show_second_factor(session: CommandContext) -> None:
     """Show whether your logins need a code, and how many recovery codes you have left.
 
@@ -452,8 +447,7 @@ def tokens() -> None:
 
 
 @tokens.command("list")
-@as_json
-@pass_session
+@with_json
 def list_tokens(session: CommandContext) -> None:
     """List your tokens, without their secrets.
 
@@ -474,8 +468,7 @@ def list_tokens(session: CommandContext) -> None:
     help="What the token may access; repeatable. Default: everything.",
 )
 @click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires. Default: never.")
-@as_json
-@pass_session
+@with_json
 def create_token(session: CommandContext, name: str, scopes: tuple[str, ...], days: int | None) -> None:
     """Create a token, and print its secret, which cannot be shown again.
 
@@ -518,8 +511,7 @@ def revoke_token(session: CommandContext, token: str) -> None:
 @click.option(
     "--weekday", "digest_weekday", type=click.Choice(get_args(Weekday)), help="The day of a weekly digest."
 )
-@as_json
-@pass_session
+@with_json
 def notify(session: CommandContext, /, choices: Sequence[str], **settings: Any) -> None:
     """Show or change when channels of the server, such as mail, deliver your notifications.
 

@@ -17,10 +17,10 @@ from stellary.cli.options import (
     in_project,
     label_option,
     scope_option,
+    with_json,
 )
 from stellary.cli.output import (
     JsonCommand,
-    as_json,
     print_fields,
     print_handle,
     print_json,
@@ -28,7 +28,7 @@ from stellary.cli.output import (
     print_result,
     show,
 )
-from stellary.cli.session import CommandContext, pass_session
+from stellary.cli.session import CommandContext
 from stellary.client.display._activity import summarize_activity
 from stellary.client.display._parts import collect_names
 from stellary.client.display._words import format_utc
@@ -280,8 +280,7 @@ def watch(session: CommandContext, query: str, level: str | None) -> None:
 
 
 @click.command("work", cls=JsonCommand)
-@as_json
-@pass_session
+@with_json
 def work(session: CommandContext) -> None:
     """Show your work in all workspaces: cards that are due, what waits for you, and mentions.
 

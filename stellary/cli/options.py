@@ -137,6 +137,11 @@ def _print_request(request: RawRequest) -> None:
     raise DryRun("")
 
 
+def with_json(command: F) -> F:
+    """Pass a command the session, and add ``--json`` and ``--jq``, whose values ``session.json`` has."""
+    return cast("F", as_json(pass_session(command)))
+
+
 def in_workspace(*, json: bool = False, dry_run: bool = False) -> Callable[[F], F]:
     """Return a decorator that adds the options that select a workspace to a command, and passes it the session.
 

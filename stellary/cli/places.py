@@ -16,8 +16,9 @@ from stellary.cli.options import (
     fail_usage,
     in_project,
     in_workspace,
+    with_json,
 )
-from stellary.cli.output import JsonCommand, as_json, print_line, print_result, show
+from stellary.cli.output import JsonCommand, print_line, print_result, show
 from stellary.cli.session import CommandContext, pass_session
 from stellary.contract.model_usage import DAYS_MAX
 from stellary.contract.projects import Project
@@ -37,8 +38,7 @@ _MEMBER_ROLE = click.option(
 
 
 @click.command(cls=JsonCommand)
-@as_json
-@pass_session
+@with_json
 def orgs(session: CommandContext) -> None:
     """List your organizations.
 
@@ -51,8 +51,7 @@ def orgs(session: CommandContext) -> None:
 
 @click.command(cls=JsonCommand)
 @click.argument("org", required=False, shell_complete=complete_organizations)
-@as_json
-@pass_session
+@with_json
 def workspaces(session: CommandContext, org: str | None) -> None:
     """List the workspaces of an organization that you have access to. Default: the current organization.
 
