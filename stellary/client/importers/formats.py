@@ -6,11 +6,12 @@ Ignored fields hold ids, counters, addresses or derived values. Any other field 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import attrs
 
 ValueType = Literal["text", "id", "integer", "number", "boolean"]
+FieldType: TypeAlias = "ValueType | ListFormat | ObjectFormat"
 
 
 @attrs.frozen
@@ -35,7 +36,7 @@ class ObjectFormat:
     """
 
     kind: str
-    types: Mapping[str, ValueType | ListFormat | ObjectFormat]
+    types: Mapping[str, FieldType]
     ignored: frozenset[str] | None = None
     required: str | None = None
     named_by: str | None = None
@@ -51,107 +52,84 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _types(plain: Mapping[ValueType, str], **nested: ListFormat | ObjectFormat) -> Mapping[str, FieldType]:
+    """Return the types of fields by name.
+
+    Args:
+        plain: The names of the fields that have each of the plain types.
+        nested: The types of the other fields.
+    """
+    return {name: kind for kind, names in plain.items() for name in names.split()} | nested
+
+
 _TRELLO_LABEL = ObjectFormat(
-    kind="label",
-    types={"id": "id", "name": "text", "color": "text"},
-    required="id",
-    named_by="name",
-    repeated=True,
+    "label", _types({"id": "id", "text": "name color"}), required="id", named_by="name", repeated=True
 )
-_TRELLO_VALUE = ObjectFormat(
-    kind="card.customField",
-    types={"text": "text", "number": "text", "checked": "text", "date": "text"},
-)
+_TRELLO_VALUE = ObjectFormat("card.customField", _types({"text": "text number checked date"}))
 _TRELLO_OPTION = ObjectFormat(
-    kind="customField.option", types={"id": "id", "pos": "number", "value": _TRELLO_VALUE}, required="id"
+    "customField.option", _types({"id": "id", "number": "pos"}, value=_TRELLO_VALUE), required="id"
 )
 _TRELLO_FIELD = ObjectFormat(
-    kind="customField",
-    types={
-        "id": "id",
-        "name": "text",
-        "type": "text",
-        "pos": "number",
-        "options": ListFormat(_TRELLO_OPTION),
-    },
+    "customField",
+    _types({"id": "id", "text": "name type", "number": "pos"}, options=ListFormat(_TRELLO_OPTION)),
     required="id",
     named_by="name",
 )
 _TRELLO_FIELD_ITEM = ObjectFormat(
-    kind="card.customField",
-    types={"idCustomField": "id", "idValue": "text", "value": _TRELLO_VALUE},
+    "card.customField",
+    _types({"id": "idCustomField", "text": "idValue"}, value=_TRELLO_VALUE),
     required="idCustomField",
 )
 _TRELLO_MEMBER = ObjectFormat(
-    kind="member",
-    types={"id": "id", "username": "text", "fullName": "text"},
-    required="id",
-    named_by="username",
+    "member", _types({"id": "id", "text": "username fullName"}), required="id", named_by="username"
 )
 _TRELLO_ITEM = ObjectFormat(
-    kind="checkItem",
-    types={"name": "text", "state": "text", "pos": "number"},
+    "checkItem",
+    _types({"text": "name state", "number": "pos"}),
     ignored=_words("id idChecklist nameData nodeId"),
 )
 _TRELLO_CHECKLIST = ObjectFormat(
-    kind="checklist",
-    types={"idCard": "id", "name": "text", "pos": "number", "checkItems": ListFormat(_TRELLO_ITEM)},
+    "checklist",
+    _types({"id": "idCard", "text": "name", "number": "pos"}, checkItems=ListFormat(_TRELLO_ITEM)),
     required="idCard",
     named_by="name",
 )
-_TRELLO_ATTACHMENT = ObjectFormat(
-    kind="attachment", types={"name": "text", "url": "text", "isUpload": "boolean"}
+_TRELLO_ATTACHMENT = ObjectFormat("attachment", _types({"text": "name url", "boolean": "isUpload"}))
+_TRELLO_COMMENT = ObjectFormat(
+    "action.data",
+    _types({"text": "text"}, card=ObjectFormat("action.data.card", _types({"text": "id name"}))),
 )
+_TRELLO_AUTHOR = ObjectFormat("action.memberCreator", _types({"text": "fullName username"}))
 _TRELLO_ACTION = ObjectFormat(
-    kind="action",
-    types={
-        "type": "text",
-        "date": "text",
-        "memberCreator": ObjectFormat(
-            kind="action.memberCreator", types={"fullName": "text", "username": "text"}
-        ),
-        "data": ObjectFormat(
-            kind="action.data",
-            types={
-                "text": "text",
-                "card": ObjectFormat(kind="action.data.card", types={"id": "text", "name": "text"}),
-            },
-        ),
-    },
+    "action",
+    _types({"text": "type date"}, memberCreator=_TRELLO_AUTHOR, data=_TRELLO_COMMENT),
     named_by="type",
 )
 _TRELLO_LIST = ObjectFormat(
-    kind="list",
-    types={"id": "id", "name": "text", "closed": "boolean", "pos": "number"},
+    "list",
+    _types({"id": "id", "text": "name", "boolean": "closed", "number": "pos"}),
     ignored=_words("creationMethod idBoard idOrganization limits nodeId subscribed type"),
     required="id",
     named_by="name",
 )
 _TRELLO_CARD = ObjectFormat(
-    kind="card",
-    types={
-        "id": "id",
-        "idList": "id",
-        "idShort": "integer",
-        "name": "text",
-        "desc": "text",
-        "start": "text",
-        "due": "text",
-        "dateLastActivity": "text",
-        "dueComplete": "boolean",
-        "closed": "boolean",
-        "pos": "number",
-        "labels": ListFormat(_TRELLO_LABEL),
-        "idLabels": ListFormat("id"),
-        "idMembers": ListFormat("id"),
-        "attachments": ListFormat(_TRELLO_ATTACHMENT),
-        "customFieldItems": ListFormat(_TRELLO_FIELD_ITEM),
-        "badges": ObjectFormat(kind="card.badges", types={"comments": "integer"}),
-        "cover": ObjectFormat(
-            kind="card.cover",
-            types={"color": "text", "idAttachment": "text", "idUploadedBackground": "text"},
-        ),
-    },
+    "card",
+    _types(
+        {
+            "id": "id idList",
+            "integer": "idShort",
+            "text": "name desc start due dateLastActivity",
+            "boolean": "dueComplete closed",
+            "number": "pos",
+        },
+        labels=ListFormat(_TRELLO_LABEL),
+        idLabels=ListFormat("id"),
+        idMembers=ListFormat("id"),
+        attachments=ListFormat(_TRELLO_ATTACHMENT),
+        customFieldItems=ListFormat(_TRELLO_FIELD_ITEM),
+        badges=ObjectFormat("card.badges", _types({"integer": "comments"})),
+        cover=ObjectFormat("card.cover", _types({"text": "color idAttachment idUploadedBackground"})),
+    ),
     ignored=_words(
         """
         address cardRole checkItemStates creationMethod dateClosed dateCompleted descData email
@@ -163,19 +141,17 @@ _TRELLO_CARD = ObjectFormat(
     named_by="name",
 )
 TRELLO_BOARD = ObjectFormat(
-    kind="board",
-    types={
-        "name": "text",
-        "desc": "text",
-        "closed": "boolean",
-        "lists": ListFormat(_TRELLO_LIST),
-        "cards": ListFormat(_TRELLO_CARD),
-        "labels": ListFormat(_TRELLO_LABEL),
-        "customFields": ListFormat(_TRELLO_FIELD),
-        "members": ListFormat(_TRELLO_MEMBER),
-        "checklists": ListFormat(_TRELLO_CHECKLIST),
-        "actions": ListFormat(_TRELLO_ACTION),
-    },
+    "board",
+    _types(
+        {"text": "name desc", "boolean": "closed"},
+        lists=ListFormat(_TRELLO_LIST),
+        cards=ListFormat(_TRELLO_CARD),
+        labels=ListFormat(_TRELLO_LABEL),
+        customFields=ListFormat(_TRELLO_FIELD),
+        members=ListFormat(_TRELLO_MEMBER),
+        checklists=ListFormat(_TRELLO_CHECKLIST),
+        actions=ListFormat(_TRELLO_ACTION),
+    ),
     ignored=_words(
         """
         creationMethod dateClosed dateLastActivity dateLastView datePluginDisable descData enterpriseOwned
@@ -186,35 +162,29 @@ TRELLO_BOARD = ObjectFormat(
     ),
 )
 
-_GITHUB_USER = ObjectFormat(kind="user", types={"login": "text"})
+_GITHUB_USER = ObjectFormat("user", _types({"text": "login"}))
 _GITHUB_LABEL = ObjectFormat(
-    kind="label",
-    types={"name": "text", "color": "text"},
+    "label",
+    _types({"text": "name color"}),
     ignored=_words("default id node_id url"),
     named_by="name",
     text_field="name",
     repeated=True,
 )
 GITHUB_ISSUE = ObjectFormat(
-    kind="issue",
-    types={
-        "number": "integer",
-        "title": "text",
-        "body": "text",
-        "state": "text",
-        "state_reason": "text",
-        "created_at": "text",
-        "closed_at": "text",
-        "html_url": "text",
-        "repository_url": "text",
-        "comments": "integer",
-        "user": _GITHUB_USER,
-        "assignee": _GITHUB_USER,
-        "assignees": ListFormat(_GITHUB_USER),
-        "labels": ListFormat(_GITHUB_LABEL),
-        "milestone": ObjectFormat(kind="milestone", types={"title": "text", "due_on": "text"}),
-        "type": ObjectFormat(kind="issue.type", types={"name": "text"}),
-    },
+    "issue",
+    _types(
+        {
+            "integer": "number comments",
+            "text": "title body state state_reason created_at closed_at html_url repository_url",
+        },
+        user=_GITHUB_USER,
+        assignee=_GITHUB_USER,
+        assignees=ListFormat(_GITHUB_USER),
+        labels=ListFormat(_GITHUB_LABEL),
+        milestone=ObjectFormat("milestone", _types({"text": "title due_on"})),
+        type=ObjectFormat("issue.type", _types({"text": "name"})),
+    ),
     ignored=_words(
         """
         author_association body_html body_text draft id node_id pull_request repository score updated_at url
@@ -223,14 +193,8 @@ GITHUB_ISSUE = ObjectFormat(
     named_by="number",
 )
 GITHUB_COMMENT = ObjectFormat(
-    kind="comment",
-    types={
-        "body": "text",
-        "created_at": "text",
-        "updated_at": "text",
-        "issue_url": "text",
-        "user": _GITHUB_USER,
-    },
+    "comment",
+    _types({"text": "body created_at updated_at issue_url"}, user=_GITHUB_USER),
     ignored=_words("author_association body_html body_text html_url id node_id url"),
     named_by="html_url",
 )
