@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from stellary.client.display import _parts as p
 from stellary.client.display import _words as w
 from stellary.client.display._markup import line
-from stellary.client.display._parts import (
-    Cell,
-    FactList,
-    LogLine,
-    LogPart,
-    Part,
-    Prose,
-    RenderOptions,
-    Section,
-    Span,
-    to_cell,
-)
 from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
@@ -30,28 +19,28 @@ LAST = "done"
 """The kind of the entry that ends a log."""
 
 
-def build_mission(mission: AgentMission, options: RenderOptions) -> View:
+def build_mission(mission: AgentMission, options: p.RenderOptions) -> View:
     """Render a mission and its progress."""
     pending = mission.pending_proposals
-    facts: list[tuple[str, Cell]] = [
-        ("Asked", (Span(line(mission.prompt, TEXT_MAX)),)),
-        ("Mode", (Span(w.humanize(str(mission.autonomy_mode)), "quiet"),)),
+    facts: list[tuple[str, p.Cell]] = [
+        ("Asked", (p.Span(line(mission.prompt, TEXT_MAX)),)),
+        ("Mode", (p.Span(w.humanize(str(mission.autonomy_mode)), "quiet"),)),
     ]
     if mission.started_at and mission.finished_at:
         took = (mission.finished_at - mission.started_at).total_seconds()
-        facts.append(("Took", (Span(w.format_duration(took), "quiet"),)))
+        facts.append(("Took", (p.Span(w.format_duration(took), "quiet"),)))
     if pending:
-        facts.append(("To decide", (Span(w.format_count(pending, "proposal"), "warn"),)))
-    parts: list[Part] = [FactList(tuple(facts))]
+        facts.append(("To decide", (p.Span(w.format_count(pending, "proposal"), "warn"),)))
+    parts: list[p.Part] = [p.FactList(tuple(facts))]
     if mission.result:
-        parts.append(Section("Result", (Prose(line(mission.result, 2_000)),)))
+        parts.append(p.Section("Result", (p.Prose(line(mission.result, 2_000)),)))
     if mission.error:
-        parts.append(Section("Error", (Prose(line(mission.error, 2_000), "bad"),)))
+        parts.append(p.Section("Error", (p.Prose(line(mission.error, 2_000), "bad"),)))
     status = w.status_tag(mission.status)
-    return View("Mission", "Mission", tuple(parts), to_cell(status))
+    return View("Mission", "Mission", tuple(parts), p.to_cell(status))
 
 
-def build_log(entries: Sequence[MissionEntry], options: RenderOptions) -> View:
+def build_log(entries: Sequence[MissionEntry], options: p.RenderOptions) -> View:
     """Render the log of a mission so far."""
     latest = entries[-options.limit(ENTRIES) :]
     is_finished = bool(entries) and entries[-1].kind == LAST
@@ -60,50 +49,50 @@ def build_log(entries: Sequence[MissionEntry], options: RenderOptions) -> View:
     status = w.status_tag(mission_statuses[-1]) if mission_statuses else None
     log_entries = tuple(build_entry(entry) for entry in latest)
     running = not is_finished and (not mission_statuses or mission_statuses[-1] in ("queued", "running"))
-    parts = (LogPart(log_entries, running=running, hidden=len(entries) - len(latest)),)
-    return View("Mission log", "Mission", parts, to_cell(status))
+    parts = (p.LogPart(log_entries, running=running, hidden=len(entries) - len(latest)),)
+    return View("Mission log", "Mission", parts, p.to_cell(status))
 
 
-def build_entry(entry: MissionEntry) -> LogLine:
+def build_entry(entry: MissionEntry) -> p.LogLine:
     """Render one entry of a mission log."""
     data = entry.data or {}
     spans = _FORMATTERS.get(str(entry.kind), _format_data)(data)
     tone = w.status_tone(data.get("outcome") or data.get("status")) if entry.kind != "message" else "plain"
-    return LogLine(
-        entry.created_at, Span(w.humanize(str(entry.kind)), tone), tuple(span for span in spans if span)
+    return p.LogLine(
+        entry.created_at, p.Span(w.humanize(str(entry.kind)), tone), tuple(span for span in spans if span)
     )
 
 
-def _format_text(value: Any, most: int = TEXT_MAX) -> Span | None:
-    return None if value in (None, "") else Span(line(value, most))
+def _format_text(value: Any, most: int = TEXT_MAX) -> p.Span | None:
+    return None if value in (None, "") else p.Span(line(value, most))
 
 
-def _format_status(data: dict[str, Any]) -> list[Span | None]:
+def _format_status(data: dict[str, Any]) -> list[p.Span | None]:
     return [w.status_tag(data.get("status")), _format_text(data.get("result")), _format_error(data)]
 
 
-def _format_error(data: dict[str, Any]) -> Span | None:
-    return Span(line(data["error"], TEXT_MAX), "bad") if data.get("error") else None
+def _format_error(data: dict[str, Any]) -> p.Span | None:
+    return p.Span(line(data["error"], TEXT_MAX), "bad") if data.get("error") else None
 
 
-def _format_tool_call(data: dict[str, Any]) -> list[Span | None]:
+def _format_tool_call(data: dict[str, Any]) -> list[p.Span | None]:
     params = data.get("params")
     # Ids mean nothing to people, and the card is always the same.
     items = params.items() if isinstance(params, dict) else ()
     arguments = ", ".join(f"{key}: {value}" for key, value in items if not str(key).endswith("Id"))
-    tool = Span(line(data.get("tool"), 60), "strong", "code")
+    tool = p.Span(line(data.get("tool"), 60), "strong", "code")
     return [tool, _format_text(arguments, 160), w.status_tag(data.get("outcome")), _format_error(data)]
 
 
-def _format_proposal(data: dict[str, Any]) -> list[Span | None]:
+def _format_proposal(data: dict[str, Any]) -> list[p.Span | None]:
     return [_format_text(data.get("summary") or data.get("action")), w.status_tag(data.get("status"))]
 
 
-def _format_data(data: dict[str, Any]) -> list[Span | None]:
+def _format_data(data: dict[str, Any]) -> list[p.Span | None]:
     return [_format_text(", ".join(f"{key}: {value}" for key, value in data.items()))]
 
 
-_FORMATTERS: dict[str, Callable[[dict[str, Any]], list[Span | None]]] = {
+_FORMATTERS: dict[str, Callable[[dict[str, Any]], list[p.Span | None]]] = {
     "status": _format_status,
     "done": _format_status,
     "step": lambda data: [_format_text(data.get("number"))],

@@ -8,21 +8,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from stellary.client.display import _parts as p
 from stellary.client.display import _words as w
 from stellary.client.display._markup import line
-from stellary.client.display._parts import (
-    Bar,
-    Cell,
-    Meter,
-    Part,
-    Points,
-    Prose,
-    RenderOptions,
-    Section,
-    Span,
-    Timeline,
-    Tone,
-)
 from stellary.client.display._rows import summarize
 from stellary.client.display._sheet import View
 
@@ -33,7 +21,7 @@ if TYPE_CHECKING:
 BARS = 40
 TITLE_MAX = 100
 DRAFT_TEXT_MAX = 300
-_BAR_TONES: dict[str, Tone] = {"done": "good", "in_progress": "info", "open": "quiet"}
+_BAR_TONES: dict[str, p.Tone] = {"done": "good", "in_progress": "info", "open": "quiet"}
 
 
 @attrs.frozen
@@ -66,9 +54,9 @@ def fit_axis(days: Sequence[int], today: int | None = None) -> Axis:
     return Axis(first, max(last, first + 6))
 
 
-def build_roadmap(view: RoadmapView, options: RenderOptions) -> View:
+def build_roadmap(view: RoadmapView, options: p.RenderOptions) -> View:
     """Render scopes and cards as bars."""
-    facts = (Span(w.format_count(len(view.cards), "card"), "quiet"),)
+    facts = (p.Span(w.format_count(len(view.cards), "card"), "quiet"),)
     ordinals = [
         w.to_utc_date(moment).toordinal()
         for start, end in (
@@ -79,7 +67,7 @@ def build_roadmap(view: RoadmapView, options: RenderOptions) -> View:
         if moment is not None
     ]
     if not ordinals:
-        empty_note = Prose("Nothing on this roadmap has a date.", "quiet")
+        empty_note = p.Prose("Nothing on this roadmap has a date.", "quiet")
         return View("Roadmap", "Roadmap", (empty_note,), facts)
     today = w.to_utc_date(options.now).toordinal()
     days_axis = fit_axis(ordinals, today)
@@ -91,7 +79,7 @@ def build_roadmap(view: RoadmapView, options: RenderOptions) -> View:
     hidden = len(view.cards) - len(cards)
     notes = [f"+ {hidden:,} more"] if hidden else []
     notes += [f"{w.format_count(view.undated, 'card')} without a date"] if view.undated else []
-    time = Timeline(
+    time = p.Timeline(
         ticks=compute_ticks(days_axis),
         bars=tuple(bars),
         today=days_axis.begin(today) + 0.5 / days_axis.days
@@ -102,10 +90,10 @@ def build_roadmap(view: RoadmapView, options: RenderOptions) -> View:
     return View("Roadmap", "Roadmap", (time,), facts)
 
 
-def _scope(bar: ScopeBar, days_axis: Axis, options: RenderOptions) -> Bar:
+def _scope(bar: ScopeBar, days_axis: Axis, options: p.RenderOptions) -> p.Bar:
     dates = "no dates" if bar.start is None or bar.end is None else _span(bar.start, bar.end, options)
     done = bar.percent_done or 0
-    return Bar(
+    return p.Bar(
         label=line(bar.name, TITLE_MAX),
         note=f"{dates}; {w.format_count(bar.cards or 0, 'card')}, {done} % done",
         start=None if bar.start is None else days_axis.begin(w.to_utc_date(bar.start).toordinal()),
@@ -115,10 +103,10 @@ def _scope(bar: ScopeBar, days_axis: Axis, options: RenderOptions) -> Bar:
     )
 
 
-def _card(bar: CardBar, days_axis: Axis, options: RenderOptions) -> Bar:
+def _card(bar: CardBar, days_axis: Axis, options: p.RenderOptions) -> p.Bar:
     late = bar.status != "done" and w.to_utc_date(bar.end) < w.to_utc_date(options.now)
     note = f"{_span(bar.start, bar.end, options)}; {w.humanize(bar.status)}{', late' if late else ''}"
-    return Bar(
+    return p.Bar(
         label=line(bar.title, TITLE_MAX),
         note=note,
         start=days_axis.begin(w.to_utc_date(bar.start).toordinal()),
@@ -128,7 +116,7 @@ def _card(bar: CardBar, days_axis: Axis, options: RenderOptions) -> Bar:
     )
 
 
-def _span(start: date, end: date, options: RenderOptions) -> str:
+def _span(start: date, end: date, options: p.RenderOptions) -> str:
     begins, ends = w.format_day(start, options.now), w.format_day(end, options.now)
     return begins if begins == ends else f"{begins} to {ends}"
 
@@ -160,32 +148,34 @@ def compute_ticks(days_axis: Axis) -> tuple[tuple[float, str], ...]:
 # ---------------------------------------------------------------------------------------------- project drafts
 
 
-def build_draft_roadmap(plan: Roadmap, options: RenderOptions) -> View:
+def build_draft_roadmap(plan: Roadmap, options: p.RenderOptions) -> View:
     """Render the roadmap of a project draft."""
     summary = f"{w.format_count(plan.days or 0, 'day')}, {w.format_count(len(plan.phases), 'phase')}"
-    return View("Roadmap", "Roadmap", tuple(build_draft_parts(plan, options)), (Span(summary, "quiet"),))
+    return View("Roadmap", "Roadmap", tuple(build_draft_parts(plan, options)), (p.Span(summary, "quiet"),))
 
 
-def build_draft_parts(plan: Roadmap, options: RenderOptions) -> list[Part]:
+def build_draft_parts(plan: Roadmap, options: p.RenderOptions) -> list[p.Part]:
     """Build the phases and deliverables as bars, followed by notes and feedback that was not understood."""
-    parts: list[Part] = []
+    parts: list[p.Part] = []
     days = [day for phase in plan.phases for day in (phase.start_day, phase.end_day)]
     if days:
         parts.append(_draft_timeline(plan, fit_axis([0, *days]), options))
     if plan.notes:
-        parts.append(Section("Notes", (Points(tuple((Span(line(note, 300)),) for note in plan.notes)),)))
-    misread: list[Cell] = [
-        (Span(line(request.text, 100), "warn"), Span(line(request.reason, 200), "quiet"))
+        parts.append(
+            p.Section("Notes", (p.Points(tuple((p.Span(line(note, 300)),) for note in plan.notes)),))
+        )
+    misread: list[p.Cell] = [
+        (p.Span(line(request.text, 100), "warn"), p.Span(line(request.reason, 200), "quiet"))
         for request in plan.not_understood
     ]
     if misread:
-        parts.append(Section("Not understood", (Points(tuple(misread)),)))
+        parts.append(p.Section("Not understood", (p.Points(tuple(misread)),)))
     return parts
 
 
-def _draft_timeline(plan: Roadmap, days_axis: Axis, options: RenderOptions) -> Timeline:
+def _draft_timeline(plan: Roadmap, days_axis: Axis, options: p.RenderOptions) -> p.Timeline:
     start = None if plan.start_date is None else w.to_utc_date(plan.start_date)
-    bars: list[Bar] = []
+    bars: list[p.Bar] = []
     number = sum(1 + len(phase.deliverables) for phase in plan.phases)
     for phase in plan.phases:
         days = _days(phase.start_day, phase.end_day, start, options)
@@ -195,22 +185,24 @@ def _draft_timeline(plan: Roadmap, days_axis: Axis, options: RenderOptions) -> T
             steps = f"; {w.format_count(len(deliverable.checklist), 'step')}" if deliverable.checklist else ""
             days = _days(deliverable.start_day, deliverable.end_day, start, options)
             urgent = f"; {deliverable.priority} priority" if deliverable.priority else ""
-            tone: Tone = "info" if deliverable.priority == "high" else "quiet"
+            tone: p.Tone = "info" if deliverable.priority == "high" else "quiet"
             bars.append(_draft_bar(deliverable, deliverable.title, f"{days}{urgent}{steps}", days_axis, tone))
     visible_bars = bars[: options.limit(BARS)]
     hidden = number - len(visible_bars)
     note = f"+ {hidden:,} more" if hidden else None
-    return Timeline(_draft_ticks(days_axis, start), tuple(visible_bars), None, note)
+    return p.Timeline(_draft_ticks(days_axis, start), tuple(visible_bars), None, note)
 
 
 def _draft_bar(
-    item: object, name: str, note: str, days_axis: Axis, tone: Tone, *, heading: bool = False
-) -> Bar:
+    item: object, name: str, note: str, days_axis: Axis, tone: p.Tone, *, heading: bool = False
+) -> p.Bar:
     start, end = getattr(item, "start_day", 0) or 0, getattr(item, "end_day", 0) or 0
-    return Bar(line(name, TITLE_MAX), note, days_axis.begin(start), days_axis.end(end), tone, heading=heading)
+    return p.Bar(
+        line(name, TITLE_MAX), note, days_axis.begin(start), days_axis.end(end), tone, heading=heading
+    )
 
 
-def _days(first: int, last: int, start: date | None, options: RenderOptions) -> str:
+def _days(first: int, last: int, start: date | None, options: p.RenderOptions) -> str:
     if start is None:
         return f"day {first}" if first == last else f"day {first} to {last}"
     return _span(start + timedelta(days=first), start + timedelta(days=last), options)
@@ -223,35 +215,35 @@ def _draft_ticks(days_axis: Axis, start: date | None) -> tuple[tuple[float, str]
     return tuple((days_axis.begin(day), f"day {day}") for day in range(0, days_axis.last + 1, step))
 
 
-def build_draft(draft: ProjectDraft, options: RenderOptions) -> View:
+def build_draft(draft: ProjectDraft, options: p.RenderOptions) -> View:
     """Render a project draft."""
     score = draft.readiness_score or 0
     stage = w.status_tag(draft.stage)
-    facts: list[Span | Meter] = [] if stage is None else [stage]
-    facts.append(Meter(score, 100, "ready", f"{score} of 100 ready"))
-    parts: list[Part] = []
+    facts: list[p.Span | p.Meter] = [] if stage is None else [stage]
+    facts.append(p.Meter(score, 100, "ready", f"{score} of 100 ready"))
+    parts: list[p.Part] = []
     if draft.questions:
         questions = tuple(_question(question) for question in draft.questions)
-        parts.append(Section(f"Questions, round {draft.round}", (Points(questions),), len(questions)))
+        parts.append(p.Section(f"Questions, round {draft.round}", (p.Points(questions),), len(questions)))
     if draft.missing:
-        points = tuple((Span(line(topic, DRAFT_TEXT_MAX)),) for topic in draft.missing)
-        parts.append(Section("Missing", (Points(points),), len(points)))
+        points = tuple((p.Span(line(topic, DRAFT_TEXT_MAX)),) for topic in draft.missing)
+        parts.append(p.Section("Missing", (p.Points(points),), len(points)))
     if draft.roadmap is not None:
         parts += build_draft_parts(draft.roadmap, options)
     if draft.answers:
-        answers: list[Cell] = [
+        answers: list[p.Cell] = [
             (
-                Span(line(answer.text, DRAFT_TEXT_MAX), "quiet"),
-                Span(line(summarize(answer.value), DRAFT_TEXT_MAX)),
+                p.Span(line(answer.text, DRAFT_TEXT_MAX), "quiet"),
+                p.Span(line(summarize(answer.value), DRAFT_TEXT_MAX)),
             )
             for answer in draft.answers
         ]
-        parts.append(Section("Answers", (Points(tuple(answers)),), len(answers)))
+        parts.append(p.Section("Answers", (p.Points(tuple(answers)),), len(answers)))
     return View("Project draft", draft.name, tuple(parts), tuple(facts))
 
 
-def _question(question: Question) -> Cell:
+def _question(question: Question) -> p.Cell:
     choices = f": {', '.join(question.options)}" if question.options else ""
     form = f"{w.humanize(str(question.format))}{choices}"
-    needed = (Span("required", "warn", "tag"),) if question.required else ()
-    return (Span(line(question.text, DRAFT_TEXT_MAX)), *needed, Span(line(form, DRAFT_TEXT_MAX), "quiet"))
+    needed = (p.Span("required", "warn", "tag"),) if question.required else ()
+    return (p.Span(line(question.text, DRAFT_TEXT_MAX)), *needed, p.Span(line(form, DRAFT_TEXT_MAX), "quiet"))

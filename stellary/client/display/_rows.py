@@ -10,22 +10,11 @@ from typing import Any
 
 import attrs
 
+from stellary.client.display import _parts as p
 from stellary.client.display import _words as w
 from stellary.client.display._activity import summarize_change
 from stellary.client.display._board import ROWS, build_card_table, describe_hidden
 from stellary.client.display._markup import line
-from stellary.client.display._parts import (
-    Cell,
-    Chip,
-    FactList,
-    Meter,
-    Names,
-    RenderOptions,
-    Span,
-    Table,
-    Tone,
-    to_cell,
-)
 from stellary.client.display._sheet import View
 from stellary.contract.activities import FieldChange
 
@@ -40,7 +29,7 @@ _RARE = {"archived", "is_default", "is_personal", "required"}
 _STATUS = {"status", "stage", "card_status", "outcome", "result_status"}
 
 
-def build_table(values: Sequence[Any], options: RenderOptions, *, more: bool = False) -> View:
+def build_table(values: Sequence[Any], options: p.RenderOptions, *, more: bool = False) -> View:
     """Render values of one kind as a table.
 
     Args:
@@ -52,16 +41,16 @@ def build_table(values: Sequence[Any], options: RenderOptions, *, more: bool = F
         The view.
     """
     if not values:
-        table = Table((), (), describe_hidden(0, more), "The list is empty.")
+        table = p.Table((), (), describe_hidden(0, more), "The list is empty.")
         return View(kind="Table", title="Nothing here", parts=(table,))
     kind = _humanize_class(type(values[0]).__name__).lower()
     is_card = kind == "card"
-    table = build_card_table(values, options, Names(), more) if is_card else _table(values, options, more)
+    table = build_card_table(values, options, p.Names(), more) if is_card else _table(values, options, more)
     count = f"{len(values):,}{'+' if more else ''} {w.pluralize(2 if more else len(values), kind)}"
     return View(kind="Table", title=count, parts=(table,))
 
 
-def build_facts(value: Any, options: RenderOptions) -> View:
+def build_facts(value: Any, options: p.RenderOptions) -> View:
     """Render the fields of any single value."""
     fields = []
     for name in _COLUMNS["values"].get(type(value).__name__, "").split() or _fields(type(value)):
@@ -74,19 +63,19 @@ def build_facts(value: Any, options: RenderOptions) -> View:
     )
     kind = _humanize_class(type(value).__name__)
     return View(
-        kind=kind, title=title or kind, parts=(FactList(tuple(fields)),), facts=(Span(kind, "quiet"),)
+        kind=kind, title=title or kind, parts=(p.FactList(tuple(fields)),), facts=(p.Span(kind, "quiet"),)
     )
 
 
 _TITLES = ("title", "name", "objective", "label", "key", "slug", "email", "id")
 
 
-def _table(values: Sequence[Any], options: RenderOptions, more: bool) -> Table:
+def _table(values: Sequence[Any], options: p.RenderOptions, more: bool) -> p.Table:
     visible = values[: options.limit(ROWS)]
     field_names = columns_of(type(values[0]))
     columns = [(name, [format_field(value, name, options) for value in visible]) for name in field_names]
     used_columns = [column for column in columns if any(column[1])]
-    return Table(
+    return p.Table(
         heads=tuple(_head(name, visible) for name, _ in used_columns),
         rows=tuple(zip(*(cells for _, cells in used_columns), strict=True)),
         note=describe_hidden(len(values) - len(visible), more),
@@ -129,7 +118,7 @@ def _humanize_class(name: str) -> str:
 # ---------------------------------------------------------------------------------------------- one cell
 
 
-def format_field(value: Any, name: str, options: RenderOptions) -> Cell:
+def format_field(value: Any, name: str, options: p.RenderOptions) -> p.Cell:
     """Format a field of a value; an empty cell if the field is empty."""
     for part in name.split("."):
         value = getattr(value, part, None)
@@ -137,62 +126,62 @@ def format_field(value: Any, name: str, options: RenderOptions) -> Cell:
     if content is None or content == "" or content == [] or content == {}:
         return ()
     if name == "percent_done":
-        return (Meter(content, 100, "percent", f"{content} %"),)
+        return (p.Meter(content, 100, "percent", f"{content} %"),)
     if name in _STATUS:
-        return to_cell(w.status_tag(content))
+        return p.to_cell(w.status_tag(content))
     if name == "priority":
-        return to_cell(w.priority_mark(content))
+        return p.to_cell(w.priority_mark(content))
     if name == "color":
-        return (Chip(str(content), content),)
+        return (p.Chip(str(content), content),)
     if name == "size" and isinstance(content, int):
-        return (Span(_format_bytes(content)),)
+        return (p.Span(_format_bytes(content)),)
     return _format_value(content, name, options)
 
 
-def _format_value(value: Any, name: str, options: RenderOptions) -> Cell:
+def _format_value(value: Any, name: str, options: p.RenderOptions) -> p.Cell:
     for kind, format_kind in _FORMATTERS:
         if isinstance(value, kind):
             return format_kind(value, name, options)
-    return (Span(line(summarize(value), TEXT_MAX)),)
+    return (p.Span(line(summarize(value), TEXT_MAX)),)
 
 
-def _format_bool(value: bool, name: str, options: RenderOptions) -> Cell:
+def _format_bool(value: bool, name: str, options: p.RenderOptions) -> p.Cell:
     if value:
-        return (Span("yes", "good"),)
-    return () if name in _RARE else (Span("no", "quiet"),)
+        return (p.Span("yes", "good"),)
+    return () if name in _RARE else (p.Span("no", "quiet"),)
 
 
-def _format_number(number: float, name: str, options: RenderOptions) -> Cell:
-    tone: Tone = "bad" if name == "overdue" and number else "plain"
-    return (Span(f"{number:,}", tone),)
+def _format_number(number: float, name: str, options: p.RenderOptions) -> p.Cell:
+    tone: p.Tone = "bad" if name == "overdue" and number else "plain"
+    return (p.Span(f"{number:,}", tone),)
 
 
-def _format_moment(moment: datetime, name: str, options: RenderOptions) -> Cell:
+def _format_moment(moment: datetime, name: str, options: p.RenderOptions) -> p.Cell:
     day = w.format_day(moment, options.now)
     exact = w.format_utc(moment)
     midnight = exact.endswith("00:00 UTC")
-    return (Span(day if midnight else f"{day} {exact[11:16]}", "quiet", hint=exact),)
+    return (p.Span(day if midnight else f"{day} {exact[11:16]}", "quiet", hint=exact),)
 
 
-def _format_text(text: str, name: str, options: RenderOptions) -> Cell:
+def _format_text(text: str, name: str, options: p.RenderOptions) -> p.Cell:
     if name.endswith("_name"):
-        return (Span(line(text, 60), kind="person"),)
+        return (p.Span(line(text, 60), kind="person"),)
     if name in ("type", "kind", "doc_type", "autonomy_mode", "role"):
-        return (Span(line(w.humanize(text), 60)),)
+        return (p.Span(line(w.humanize(text), 60)),)
     if name in _CODE:
-        return (Span(line(text, 60), "quiet", "code"),)
-    return (Span(line(text, TEXT_MAX)),)
+        return (p.Span(line(text, 60), "quiet", "code"),)
+    return (p.Span(line(text, TEXT_MAX)),)
 
 
-def _format_list(items: Sequence[Any], name: str, options: RenderOptions) -> Cell:
+def _format_list(items: Sequence[Any], name: str, options: p.RenderOptions) -> p.Cell:
     text = ", ".join(summarize(item) for item in items[:8])
     more = f" and {len(items) - 8} more" if len(items) > 8 else ""
-    return (Span(line(text, TEXT_MAX) + more),)
+    return (p.Span(line(text, TEXT_MAX) + more),)
 
 
-def _format_mapping(mapping: Mapping[str, Any], name: str, options: RenderOptions) -> Cell:
+def _format_mapping(mapping: Mapping[str, Any], name: str, options: p.RenderOptions) -> p.Cell:
     text = ", ".join(f"{key}: {summarize(value)}" for key, value in list(mapping.items())[:6])
-    return (Span(line(text, TEXT_MAX)),)
+    return (p.Span(line(text, TEXT_MAX)),)
 
 
 def summarize(value: Any) -> str:
@@ -219,11 +208,11 @@ def _format_bytes(size: int) -> str:
     return f"{size / 1024:.0f} kB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"
 
 
-_FORMATTERS: tuple[tuple[Any, Callable[..., Cell]], ...] = (
+_FORMATTERS: tuple[tuple[Any, Callable[..., p.Cell]], ...] = (
     (bool, _format_bool),
     ((int, float), _format_number),
     (datetime, _format_moment),
-    (date, lambda day, name, options: (Span(w.format_day(day, options.now), "quiet"),)),
+    (date, lambda day, name, options: (p.Span(w.format_day(day, options.now), "quiet"),)),
     (str, _format_text),
     ((list, tuple), _format_list),
     (dict, _format_mapping),

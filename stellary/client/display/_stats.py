@@ -5,21 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+from stellary.client.display import _parts as p
 from stellary.client.display import _words as w
 from stellary.client.display._board import ROWS
 from stellary.client.display._markup import line
-from stellary.client.display._parts import (
-    Areas,
-    Counts,
-    Distribution,
-    Figure,
-    Figures,
-    Grid,
-    RenderOptions,
-    Share,
-    Span,
-    Table,
-)
 from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
@@ -31,49 +20,49 @@ NAME_MAX = 60
 LABEL_MAX = 40
 
 
-def build_stats(view: StatsView, options: RenderOptions) -> View:
+def build_stats(view: StatsView, options: p.RenderOptions) -> View:
     """Render the statistics of a scope."""
     finished = sum(day.cards for day in view.completed_per_day)
     number = view.cards or 0
     status = view.by_status
     share = f"{status.done * 100 // number} % of them" if number else None
-    figures = Figures(
+    figures = p.Figures(
         (
-            Figure("Cards", f"{number:,}"),
-            Figure("In progress", f"{status.in_progress:,}", tone="info"),
-            Figure("Done", f"{status.done:,}", share, "good"),
-            Figure(f"Completed in {len(view.completed_per_day)} days", f"{finished:,}"),
+            p.Figure("Cards", f"{number:,}"),
+            p.Figure("In progress", f"{status.in_progress:,}", tone="info"),
+            p.Figure("Done", f"{status.done:,}", share, "good"),
+            p.Figure(f"Completed in {len(view.completed_per_day)} days", f"{finished:,}"),
             time_figure("Lead time", view.lead_time),
             time_figure("Cycle time", view.cycle_time),
         )
     )
-    grid = Grid(
+    grid = p.Grid(
         (
             completed_per_day(view.completed_per_day),
             _distribution(
                 "By status",
                 [
-                    Share("open", status.open, tone="quiet"),
-                    Share("in progress", status.in_progress, tone="info"),
-                    Share("done", status.done, tone="good"),
+                    p.Share("open", status.open, tone="quiet"),
+                    p.Share("in progress", status.in_progress, tone="info"),
+                    p.Share("done", status.done, tone="good"),
                 ],
             ),
             _distribution(
-                "By column", [Share(line(column.name, NAME_MAX), column.cards) for column in view.by_column]
+                "By column", [p.Share(line(column.name, NAME_MAX), column.cards) for column in view.by_column]
             ),
             _distribution(
                 "By priority",
                 [
-                    Share("▲ high", view.by_priority.high, tone="bad"),
-                    Share("◆ medium", view.by_priority.medium, tone="warn"),
-                    Share("▽ low", view.by_priority.low, tone="info"),
-                    Share("none", view.by_priority.none, tone="quiet"),
+                    p.Share("▲ high", view.by_priority.high, tone="bad"),
+                    p.Share("◆ medium", view.by_priority.medium, tone="warn"),
+                    p.Share("▽ low", view.by_priority.low, tone="info"),
+                    p.Share("none", view.by_priority.none, tone="quiet"),
                 ],
             ),
             _distribution(
                 "By assignee",
                 [
-                    Share(
+                    p.Share(
                         line(assignee.name or ("former member" if assignee.user_id else "nobody"), NAME_MAX),
                         assignee.cards,
                     )
@@ -83,20 +72,20 @@ def build_stats(view: StatsView, options: RenderOptions) -> View:
             _distribution(
                 "By label",
                 [
-                    Share(line(label.name or "no label", NAME_MAX), label.cards, label.color, "quiet")
+                    p.Share(line(label.name or "no label", NAME_MAX), label.cards, label.color, "quiet")
                     for label in view.by_label
                 ],
             ),
         )
     )
-    return View("Stats", "Stats", (figures, grid), (Span(w.format_count(number, "card"), "quiet"),))
+    return View("Stats", "Stats", (figures, grid), (p.Span(w.format_count(number, "card"), "quiet"),))
 
 
-def _distribution(title: str, shares: list[Share]) -> Distribution:
-    return Distribution(title, tuple(shares[:SHARES]), max(len(shares) - SHARES, 0))
+def _distribution(title: str, shares: list[p.Share]) -> p.Distribution:
+    return p.Distribution(title, tuple(shares[:SHARES]), max(len(shares) - SHARES, 0))
 
 
-def time_figure(name: str, time: TimeTaken) -> Figure:
+def time_figure(name: str, time: TimeTaken) -> p.Figure:
     """Build the figure of a duration.
 
     Args:
@@ -105,30 +94,30 @@ def time_figure(name: str, time: TimeTaken) -> Figure:
     """
     cards = time.cards or 0
     hint = f"median of {w.format_count(cards, 'card')}" if cards else "no cards"
-    return Figure(name, w.format_duration(time.median_seconds), hint)
+    return p.Figure(name, w.format_duration(time.median_seconds), hint)
 
 
-def completed_per_day(days: list[DayCount]) -> Counts:
+def completed_per_day(days: list[DayCount]) -> p.Counts:
     """Build the chart of the cards that were completed on each day."""
     counts = tuple((date.fromisoformat(day.day), day.cards) for day in days)
     number = sum(count for _, count in counts)
     if not number:
-        return Counts("Completed per day", counts, "No card was completed on these days.")
+        return p.Counts("Completed per day", counts, "No card was completed on these days.")
     best, most = max(counts, key=lambda count: count[1])
     summary = f"{w.format_count(number, 'card')} completed in {len(counts)} days, most on {best.day} {w.MONTHS[best.month - 1]} ({most})."
-    return Counts("Completed per day", counts, summary)
+    return p.Counts("Completed per day", counts, summary)
 
 
-def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
+def build_flow(flow: BoardFlow, options: p.RenderOptions) -> View:
     """Render the last days of a flow, the newest first."""
     newest_days = list(enumerate(flow.days))[::-1][: options.limit(ROWS)]
     hidden = len(flow.days) - len(newest_days)
     columns = [(line(column.name, LABEL_MAX), tuple(column.counts)) for column in flow.columns]
     series = [*columns, ("Done in all", flow.done), ("Remaining", flow.remaining)]
-    table = Table(
+    table = p.Table(
         heads=("Day", *(f"{name}#" for name, _ in series)),
         rows=tuple(
-            ((Span(day, kind="mark"),), *((Span(f"{counts[index]:,.10g}"),) for _, counts in series))
+            ((p.Span(day, kind="mark"),), *((p.Span(f"{counts[index]:,.10g}"),) for _, counts in series))
             for index, day in newest_days
         ),
         note=f"+ {w.format_count(hidden, 'earlier day')}" if hidden else None,
@@ -136,17 +125,17 @@ def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
     )
     forecast = flow.forecast
     oldest = flow.in_progress[0] if flow.in_progress else None
-    figures = Figures(
+    figures = p.Figures(
         (
-            Figure("Remaining", f"{flow.remaining[-1] if flow.remaining else 0:,.10g}"),
+            p.Figure("Remaining", f"{flow.remaining[-1] if flow.remaining else 0:,.10g}"),
             time_figure("Lead time", flow.lead_time),
             time_figure("Cycle time", flow.cycle_time),
-            Figure(
+            p.Figure(
                 "Oldest in progress",
                 w.format_duration(oldest.age_seconds if oldest else None),
                 oldest.key if oldest else None,
             ),
-            Figure(
+            p.Figure(
                 "Done by",
                 forecast.p85 or w.format_duration(None),
                 "in 85 % of the trials" if forecast.p85 else "no forecast",
@@ -154,7 +143,7 @@ def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
         )
     )
     total, done = ((counts or [0])[-1] for counts in (flow.total, flow.done))
-    areas = Areas(
+    areas = p.Areas(
         "Cards by column" if flow.unit == "count" else "Estimates by column",
         tuple(map(date.fromisoformat, flow.days)),
         # The last column is the lowest area, so that cards come in at the top, and are done at the bottom.
@@ -162,12 +151,12 @@ def build_flow(flow: BoardFlow, options: RenderOptions) -> View:
         f"{total:,.10g} in all on the last day, of them {done:,.10g} done.",
     )
     charts = [areas] if flow.days and columns else []
-    facts = [Span(w.format_count(len(flow.days), "day"), "quiet")]
+    facts = [p.Span(w.format_count(len(flow.days), "day"), "quiet")]
     if flow.days and (flow.complete_since is None or flow.complete_since > flow.days[0]):
-        facts.append(Span(f"on record since {flow.complete_since or 'today'}", "warn"))
+        facts.append(p.Span(f"on record since {flow.complete_since or 'today'}", "warn"))
     return View(
         kind="Flow",
         title="Flow",
-        parts=(figures, *charts, Grid((completed_per_day(flow.completed_per_day),)), table),
+        parts=(figures, *charts, p.Grid((completed_per_day(flow.completed_per_day),)), table),
         facts=tuple(facts),
     )
