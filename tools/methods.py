@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import textwrap
 import types
@@ -32,6 +33,7 @@ from tools.handles import (
     to_parameter,
 )
 from tools.method_docstrings import describe_method
+from tools.steps_methods import StepsMethod
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "stellary" / "client" / "methods"
@@ -108,6 +110,9 @@ class ModuleWriter:
                 yield _indent(f"_{method.name}_plan = _{CONSTANTS[method.endpoint.operation][1]}")
             if "like" not in handle:
                 yield from map(_indent, self._render_method(method, name))
+        for steps_name, text in handle.get("steps", {}).items():
+            yield ""
+            yield from map(_indent, self._render_steps(StepsMethod.parse(steps_name, text), name))
         if item := handle.get("item"):
             yield from self._render_item("__call__", item)
         for part, text in handle.get("parts", {}).items():
@@ -143,12 +148,9 @@ class ModuleWriter:
             *(["*"] if keywords[len(persons) :] else []),
         ]
         parameters += [self._render_keyword(method, field) for field in keywords[len(persons) :]]
-        for prefix, color, result in self._render_results(method):
-            first = f"self: {method.owner}[{color}]" if color else "self"
-            end = f") -> {result}:" + (" ..." if color else "")
-            yield ("@overload\n" if color else "") + _fill(
-                f"{prefix}def {method.name}(", [first, *parameters], end
-            )
+        (row,) = self._types(method.endpoint.returns)
+        wrapper = {"iterate": "Iterator", "list": "Page", "follow": "EventStream", "one": ""}[method.call]
+        yield from _render_signatures(method.owner, method.name, parameters, row, wrapper)
         yield _indent(_quote(describe_method(method)))
         for name in method.secrets:
             yield f"    {name} = conceal({name})"
@@ -166,15 +168,12 @@ class ModuleWriter:
             arguments.append(payload)
         yield f"    return self._caller.{method.call}({', '.join(arguments)})"
 
-    def _render_results(self, method: Method) -> Iterator[tuple[str, str, str]]:
-        """Yield the prefix, the color and the type of the result of both overloads, and of the function itself."""
-        (row,) = self._types(method.endpoint.returns)
-        wrapper = {"iterate": "Iterator", "list": "Page", "follow": "EventStream", "one": ""}[method.call]
-        value, awaited = (f"{wrapper}[{row}]", f"Async{wrapper}[{row}]") if wrapper else (row, row)
-        is_direct = method.call in ("iterate", "follow")
-        yield "", "Sync", value
-        yield "" if is_direct else "async ", "Async", awaited
-        yield "", "", f"{value} | {awaited}" if is_direct else f"{value} | Awaitable[{awaited}]"
+    def _render_steps(self, method: StepsMethod, owner: str) -> Iterator[str]:
+        self._in_annotations |= method.homes
+        # A method called ``list`` hides the class.
+        result = re.sub(r"\blist\[", "builtins.list[", method.result) if self._hides_list else method.result
+        yield from _render_signatures(owner, method.name, method.parameters, result)
+        yield _indent("\n".join([_quote(method.docstring), *method.body]))
 
     def _render_keyword(self, method: Method, field: attrs.Attribute[Any]) -> str:
         members = list(dict.fromkeys(self._types(field.type)))
@@ -215,6 +214,21 @@ class ModuleWriter:
             if isinstance(mark, Repeatable):
                 items = single if single == ["IdLike"] else ["str"]
                 yield f"Sequence[{' | '.join([*items, *(['None'] if mark.takes_none else [])])}]"
+
+
+def _render_signatures(
+    owner: str, name: str, parameters: list[str], row: str, wrapper: str = ""
+) -> Iterator[str]:
+    """Yield both overloads, and the head of the function itself."""
+    value, awaited = (f"{wrapper}[{row}]", f"Async{wrapper}[{row}]") if wrapper else (row, row)
+    is_direct = wrapper in ("Iterator", "EventStream")
+    prefix = "" if is_direct else "async "
+    overloads = [("", "Sync", value), (prefix, "Async", awaited)]
+    for prefix, color, result in overloads:
+        yield "@overload"
+        yield _fill(f"{prefix}def {name}(", [f"self: {owner}[{color}]", *parameters], f") -> {result}: ...")
+    result = f"{value} | {awaited}" if is_direct else f"{value} | Awaitable[{awaited}]"
+    yield _fill(f"def {name}(", ["self", *parameters], f") -> {result}:")
 
 
 def _render_imports(homes: dict[str, str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import attrs
 
 from stellary.client.calling.call import Response, segment, version_tag
-from stellary.client.calling.caller import AsyncCaller, SyncCaller
+from stellary.client.calling.caller import AsyncCaller, CallResult, SyncCaller
 from stellary.client.calling.display_registry import get_display
 from stellary.client.calling.settings import Token, check_headers, check_retries, check_timeout, check_token
 from stellary.client.calling.short_errors import build_attribute_error, shorten_errors
@@ -165,7 +165,7 @@ class Resource(Displayable, Generic[C]):
     def _awaits(self) -> bool:
         return isinstance(self._caller, AsyncCaller)
 
-    def _run_steps(self, steps: Steps[T]) -> Any:
+    def _run_steps(self, steps: Steps[Any]) -> CallResult:
         from stellary.client.calling.steps import run_steps, run_steps_async
 
         return run_steps_async(steps) if self._awaits else run_steps(steps)

@@ -37,6 +37,11 @@ def run_steps(steps: Steps[T]) -> T:
         return value
 
 
+def make_call(call: Callable[[], Any]) -> Steps[Any]:
+    """Return the steps of a single call."""
+    return (yield call)
+
+
 @attrs.frozen
 class _StepResult:
     value: Any

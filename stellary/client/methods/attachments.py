@@ -12,8 +12,12 @@ from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
+    from os import PathLike
+    from pathlib import Path
+    from stellary.client.calling.form import FileSource
     from stellary.client.calling.method import Async, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
+    from stellary.client.transfer.progress import Progress
     from stellary.contract.attachments import Attachment
     from stellary.contract.endpoint import Ok
     from stellary.contract.unset import Unset
@@ -112,3 +116,53 @@ class Attachments(AttachmentFiles[C], ListHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_DELETE_ATTACHMENT, self._extend_path(attachment_id=attachment))
+
+    @overload
+    def upload(self: Attachments[Sync], file: FileSource, *, name: str | None = None, mime_type: str | None = None,
+            progress: Progress | None = None) -> Attachment: ...
+    @overload
+    async def upload(self: Attachments[Async], file: FileSource, *, name: str | None = None, mime_type: str | None = None,
+            progress: Progress | None = None) -> Attachment: ...
+    def upload(self, file: FileSource, *, name: str | None = None, mime_type: str | None = None,
+            progress: Progress | None = None) -> Attachment | Awaitable[Attachment]:
+        """Upload a file of up to 10 MB. It is sent block by block, and never held in memory as a whole.
+
+        Args:
+            file: A path, bytes, or a file open for reading bytes. An open file is sent from its current position, by each
+                attempt, and stays open.
+            name: The file name; by default the name of the path or the open file. Required for bytes.
+            mime_type: The MIME type; by default guessed from the name.
+            progress: True for a progress bar; or a function, called with the number of bytes sent and of all bytes after each block, with AsyncStellary in another
+                thread.
+
+        Returns:
+            The attachment.
+
+        Raises:
+            TooLarge: The file is larger than 10 MB; nothing has been sent.
+            TypeError: The file has no name.
+        """
+        from stellary.client.resources.attachments import upload
+        from stellary.client.transfer.progress import run_showing_progress
+        return run_showing_progress(self, upload, progress, "upload", "B", file, name=name, mime_type=mime_type)
+
+    @overload
+    def download_to(self: Attachments[Sync], attachment: IdLike, path: str | PathLike[str], *,
+            progress: Progress | None = None) -> Path: ...
+    @overload
+    async def download_to(self: Attachments[Async], attachment: IdLike, path: str | PathLike[str], *,
+            progress: Progress | None = None) -> Path: ...
+    def download_to(self, attachment: IdLike, path: str | PathLike[str], *, progress: Progress | None = None) -> Path | Awaitable[Path]:
+        """Download a file to a path. An existing file is replaced when the download is complete, and stays if it fails.
+
+        Args:
+            attachment: The id of the attachment, or a value that has one.
+            path: The path of the file, not of a folder.
+            progress: True for a progress bar; or a function, called with the number of bytes received and of all bytes, with AsyncStellary in another thread.
+
+        Returns:
+            The path.
+        """
+        from stellary.client.resources.attachments import download_to
+        from stellary.client.transfer.progress import run_showing_progress
+        return run_showing_progress(self, download_to, progress, "download", "B", attachment, path)

@@ -7,7 +7,7 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle, Resource
-from stellary.client.resources.cards import CardBatches, CardHistory
+from stellary.client.resources.cards import CardHistory
 from stellary.contract.cards import (CREATE_CARD, CREATE_CARDS, DELETE_CARD, DUPLICATE_CARD, GET_CARD, LIST_ALL_CARDS, LIST_CARDS,
         LIST_WORKSPACE_CARDS, TRANSFER_CARD, TRANSFER_CARDS, UPDATE_CARD, UPDATE_CARDS)
 from stellary.contract.notifications import GET_CARD_WATCH, UNWATCH_CARD, WATCH_CARD
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from stellary.client.methods.labels import CardLabels
     from stellary.client.methods.relations import Relations
     from stellary.client.methods.time_entries import TimeEntries
+    from stellary.client.transfer.card_rows import CardSource, NanMeaning
+    from stellary.client.transfer.progress import Progress
     from stellary.contract.cards import Card, CardChange, CardInColumn, ChecklistEntry, TransferredCard
     from stellary.contract.checklists import AddChecklistItem
     from stellary.contract.endpoint import Deleted, Ok
@@ -50,7 +52,7 @@ _UPDATE_CARDS = CallPlan(UPDATE_CARDS)
 _WATCH_CARD = CallPlan(WATCH_CARD)
 
 
-class Cards(CardBatches[C], ListHandle[C]):
+class Cards(ListHandle[C]):
     """The cards of a project. ``create`` takes the column first. Call it with an id for the handle of one card."""
 
     @overload
@@ -522,6 +524,71 @@ class Cards(CardBatches[C], ListHandle[C]):
         """
         payload = _TRANSFER_CARDS.build_payload(column_id=column_id, card_ids=card_ids, missing=missing)
         return self._caller.one(_TRANSFER_CARDS, self._path_params, payload)
+
+    @overload
+    def create_all(self: Cards[Sync], cards: CardSource, *, nan: NanMeaning = "omit",
+            progress: Progress | None = None) -> builtins.list[Card]: ...
+    @overload
+    async def create_all(self: Cards[Async], cards: CardSource, *, nan: NanMeaning = "omit",
+            progress: Progress | None = None) -> builtins.list[Card]: ...
+    def create_all(self, cards: CardSource, *, nan: NanMeaning = "omit",
+            progress: Progress | None = None) -> builtins.list[Card] | Awaitable[builtins.list[Card]]:
+        """Create any number of cards in order, by as many calls of ``create_many`` as necessary.
+
+        Args:
+            cards: The cards, which are created in batches of 100, all or none of each: a frame of pandas or polars, or
+                ``CardInColumn`` and dicts with the names of Python or of the API. Names may replace ids (``column``,
+                ``assignee``, ``labels``), and custom fields are columns. Columns of ``frame()`` that a new card cannot have,
+                such as ``number``, are ignored. If a call fails, earlier batches stay: ``error.created`` holds their cards, and
+                row numbers in the message count from the first of all cards.
+            nan: The meaning of NaN, NaT, NA and None in frames and dicts: ``omit`` leaves the field out, ``clear`` sends null.
+            progress: True for a progress bar; or a function, called with the number of created cards and of all cards.
+
+        Returns:
+            The cards, in the order given.
+
+        Raises:
+            Invalid: A column or a name is unknown, or a name and its id disagree; nothing was created.
+            ModuleNotFoundError: ``cards`` is a frame, and narwhals is not installed.
+        """
+        from stellary.client.transfer.bulk_steps import create_all
+        from stellary.client.transfer.progress import run_showing_progress
+        return run_showing_progress(self, create_all, progress, "cards", "card", cards, nan=nan)
+
+    @overload
+    def update_all(self: Cards[Sync], cards: CardSource, *, nan: NanMeaning = "omit",
+            progress: Progress | None = None) -> builtins.list[Card]: ...
+    @overload
+    async def update_all(self: Cards[Async], cards: CardSource, *, nan: NanMeaning = "omit",
+            progress: Progress | None = None) -> builtins.list[Card]: ...
+    def update_all(self, cards: CardSource, *, nan: NanMeaning = "omit",
+            progress: Progress | None = None) -> builtins.list[Card] | Awaitable[builtins.list[Card]]:
+        """Update any number of cards, by as many calls of ``update_many`` as necessary.
+
+        A frame that ``frame()`` has made can be edited and passed as it is. Rows with a ``version`` are compared with the cards
+        of the project as they are when the call begins, which takes a request per 500 cards, and only what differs is sent. A
+        row moves its card within its column if its ``order`` contradicts that of the others, whatever others have moved in
+        between. Without a version, all fields are sent. Fields that cannot be written, such as ``number``, are ignored.
+
+        Args:
+            cards: The changes, which are applied in batches of 100, all or none of each: a frame of pandas or polars, or
+                ``CardChange`` and dicts with the names of Python or of the API, each with an ``id``. Names may replace ids
+                (``column``, ``assignee``, ``labels``), and custom fields are columns. If a call fails, earlier batches stay:
+                ``error.created`` holds their cards.
+            nan: The meaning of NaN, NaT, NA and None in frames and dicts: ``omit`` keeps the field, ``clear`` clears it.
+            progress: True for a progress bar; or a function, called with the number of updated cards and of all cards.
+
+        Returns:
+            The updated cards, in the order given, without those that nothing would change.
+
+        Raises:
+            Invalid: A column or a name is unknown, or a name and its id disagree; nothing was updated.
+            PreconditionFailed: A card to update has changed between its ``version`` and this call; nothing was updated.
+            ModuleNotFoundError: ``cards`` is a frame, and narwhals is not installed.
+        """
+        from stellary.client.transfer.bulk_steps import update_all
+        from stellary.client.transfer.progress import run_showing_progress
+        return run_showing_progress(self, update_all, progress, "cards", "card", cards, nan=nan)
 
     def __call__(self, card: IdLike) -> CardHandle[C]:
         return CardHandle(self._caller, self._extend_path(card_id=card))

@@ -7,7 +7,6 @@ import builtins
 from typing import TYPE_CHECKING, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import C, ItemHandle, ListHandle
-from stellary.client.resources.projects import ProjectExports, ProjectImports
 from stellary.contract.activities import UNDO_ACTIVITY
 from stellary.contract.flow import GET_PROJECT_FLOW
 from stellary.contract.notifications import GET_PROJECT_WATCH, UNWATCH_PROJECT, WATCH_PROJECT
@@ -20,8 +19,10 @@ from stellary.contract.projects import (ADD_PROJECT_MEMBER, CREATE_PROJECT, DELE
 from stellary.contract.wire import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
     from datetime import date
+    from os import PathLike
+    from pathlib import Path
     from typing import Literal
     from stellary.client.calling.method import Async, HasEmail, IdLike, Sync
     from stellary.client.calling.page import AsyncPage, Page
@@ -34,14 +35,17 @@ if TYPE_CHECKING:
     from stellary.client.methods.scopes import ScopeHandle, Scopes
     from stellary.client.methods.time_entries import ProjectTimeEntries
     from stellary.client.methods.trash import ProjectTrash
+    from stellary.client.transfer.archive import ArchiveFile
+    from stellary.client.transfer.json_file import JsonFile
+    from stellary.client.transfer.progress import Progress
     from stellary.contract.cards import Card
     from stellary.contract.endpoint import Ok
     from stellary.contract.flow import BoardFlow
     from stellary.contract.notifications import WatchState
     from stellary.contract.portfolio import PortfolioProject
     from stellary.contract.project_exports import ProjectFile
-    from stellary.contract.project_imports import (ImportedAutomation, ImportedCard, ImportedColumn, ImportedCustomField, ImportedDocument,
-            ImportedLabel, ImportedMember, ImportedProject, ImportedScope, ProjectImport)
+    from stellary.contract.project_imports import (ImportProject, ImportedAutomation, ImportedCard, ImportedColumn, ImportedCustomField,
+            ImportedDocument, ImportedLabel, ImportedMember, ImportedProject, ImportedScope, ProjectImport)
     from stellary.contract.projects import Board, Project, ProjectMember, ProjectTemplate
     from stellary.contract.unset import Unset
 
@@ -70,7 +74,7 @@ _UPDATE_TEMPLATE = CallPlan(UPDATE_TEMPLATE)
 _WATCH_PROJECT = CallPlan(WATCH_PROJECT)
 
 
-class Projects(ProjectImports[C], ListHandle[C]):
+class Projects(ListHandle[C]):
     """The projects of a workspace. Call it with an id for the handle of one."""
 
     @overload
@@ -471,11 +475,88 @@ class Projects(ProjectImports[C], ListHandle[C]):
                 members=members, documents=documents, automations=automations, exported_at=exported_at, columns=columns, cards=cards)
         return self._caller.one(_IMPORT_PROJECT, self._path_params, payload)
 
+    @overload
+    def import_file(self: Projects[Sync], file: JsonFile | ProjectFile | ImportProject, *,
+            progress: Progress | None = None) -> ProjectImport: ...
+    @overload
+    async def import_file(self: Projects[Async], file: JsonFile | ProjectFile | ImportProject, *,
+            progress: Progress | None = None) -> ProjectImport: ...
+    def import_file(self, file: JsonFile | ProjectFile | ImportProject, *,
+            progress: Progress | None = None) -> ProjectImport | Awaitable[ProjectImport]:
+        """Create a project from a file that ``export_to`` has written, completely or not at all.
+
+        A file of more than 500 cards is sent in parts; the project appears when all of them have arrived. With your own
+        idempotency key you can repeat an interrupted import within a day, and it continues where it stopped.
+
+        Args:
+            file: A path, bytes, a file open for reading, or a dict with the content; or the result of ``export``, or of an
+                importer.
+            progress: True for a progress bar; or a function, called with the number of cards sent and of all cards, with AsyncStellary in another thread. A file that is
+                sent in one request reports nothing.
+
+        Raises:
+            UnsuitableFile: The file is not a JSON object; nothing has been sent.
+            Invalid: The file refers to something that it does not contain, or exceeds a limit; nothing was created.
+            OSError: The file cannot be read.
+        """
+        from stellary.client.transfer.import_steps import import_file
+        from stellary.client.transfer.progress import run_showing_progress
+        return run_showing_progress(self, import_file, progress, "import", "card", file)
+
+    @overload
+    def import_archive(self: Projects[Sync], file: ArchiveFile, *, progress: Progress | None = None) -> ProjectImport: ...
+    @overload
+    async def import_archive(self: Projects[Async], file: ArchiveFile, *, progress: Progress | None = None) -> ProjectImport: ...
+    def import_archive(self, file: ArchiveFile, *, progress: Progress | None = None) -> ProjectImport | Awaitable[ProjectImport]:
+        """Create a project from an archive that ``export_archive`` has written, including files, completely or not at all.
+
+        The archive is read to its end before anything is sent. If one of the files cannot be uploaded, the project is
+        deleted again.
+
+        Args:
+            file: A path, bytes, or a file open for reading bytes that can be rewound.
+            progress: True for a progress bar; or a function, called with the number of bytes of files sent and of all bytes, with AsyncStellary in another thread.
+
+        Returns:
+            The new project, and anything that could not be imported.
+
+        Raises:
+            UnsuitableFile: The file is not an archive, is damaged, or lacks a file; nothing has been sent.
+            Invalid: As for ``import_file``.
+            NotImported: A file could not be uploaded. The project was deleted again, or else the error has its id.
+            OSError: The file cannot be read.
+        """
+        from stellary.client.transfer.archive_steps import import_archive
+        from stellary.client.transfer.progress import run_showing_progress
+        return run_showing_progress(self, import_archive, progress, "import", "B", file)
+
+    @overload
+    def import_all(self: Projects[Sync], files: Iterable[JsonFile | ProjectFile | ImportProject], *,
+            progress: Progress | None = None) -> builtins.list[ProjectImport]: ...
+    @overload
+    async def import_all(self: Projects[Async], files: Iterable[JsonFile | ProjectFile | ImportProject], *,
+            progress: Progress | None = None) -> builtins.list[ProjectImport]: ...
+    def import_all(self, files: Iterable[JsonFile | ProjectFile | ImportProject], *,
+            progress: Progress | None = None) -> builtins.list[ProjectImport] | Awaitable[builtins.list[ProjectImport]]:
+        """Create a project from each of several files, like ``import_file``: ``import_all(read_trello(path).projects)``.
+
+        Args:
+            files: The files, which are imported one after the other. If one cannot be imported, the projects before it stay, and
+                a note of the error says so.
+            progress: True for a progress bar; or a function, called with the number of created projects and of all projects.
+
+        Returns:
+            The results of ``import_file``, in order.
+        """
+        from stellary.client.transfer.bulk_steps import import_all
+        from stellary.client.transfer.progress import run_showing_progress
+        return run_showing_progress(self, import_all, progress, "projects", "project", files)
+
     def __call__(self, project: IdLike) -> ProjectHandle[C]:
         return ProjectHandle(self._caller, self._extend_path(project_id=project))
 
 
-class ProjectHandle(ProjectExports[C], ItemHandle[C]):
+class ProjectHandle(ItemHandle[C]):
     """One project, with its board."""
 
     @overload
@@ -747,6 +828,42 @@ class ProjectHandle(ProjectExports[C], ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
         return self._caller.one(_UNDO_ACTIVITY, self._extend_path(activity_id=activity))
+
+    @overload
+    def export_to(self: ProjectHandle[Sync], path: str | PathLike[str]) -> Path: ...
+    @overload
+    async def export_to(self: ProjectHandle[Async], path: str | PathLike[str]) -> Path: ...
+    def export_to(self, path: str | PathLike[str]) -> Path | Awaitable[Path]:
+        """Export the project to a file, which ``projects.import_file`` reads. An existing file is replaced.
+
+        Args:
+            path: The path of the file, not of a folder.
+
+        Returns:
+            The path.
+        """
+        from stellary.client.transfer.archive_steps import export_to
+        return self._run_steps(export_to(self, path))
+
+    @overload
+    def export_archive(self: ProjectHandle[Sync], path: str | PathLike[str], *, progress: Progress | None = None) -> Path: ...
+    @overload
+    async def export_archive(self: ProjectHandle[Async], path: str | PathLike[str], *, progress: Progress | None = None) -> Path: ...
+    def export_archive(self, path: str | PathLike[str], *, progress: Progress | None = None) -> Path | Awaitable[Path]:
+        """Export the project with its files to an archive, which ``projects.import_archive`` reads.
+
+        An existing file is replaced when the archive is complete, and stays if the export fails.
+
+        Args:
+            path: The path of the ZIP file to write.
+            progress: True for a progress bar; or a function, called with the number of bytes of files received and of all bytes, with AsyncStellary in another thread.
+
+        Returns:
+            The path.
+        """
+        from stellary.client.transfer.archive_steps import export_archive
+        from stellary.client.transfer.progress import run_showing_progress
+        return run_showing_progress(self, export_archive, progress, "export", "B", path)
 
     @property
     def members(self) -> ProjectMembers[C]:

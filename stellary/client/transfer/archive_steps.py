@@ -1,4 +1,4 @@
-"""Archives: the steps that export and import a project with its files."""
+"""The steps that export a project to a file, and those that export and import it with its files."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import hashlib
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
@@ -32,6 +33,7 @@ from stellary.client.transfer.byte_ranges import find_next_start
 from stellary.client.transfer.json_file import parse_json_file
 from stellary.contract.auth import ME
 from stellary.contract.errors import NotFound
+from stellary.contract.project_exports import EXPORT_PROJECT
 from stellary.contract.project_imports import NotCarried, ProjectImport
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """The maximum number of attempts to export a project while its files are being deleted."""
-_ME = CallPlan(ME)
+_ME, _EXPORT = CallPlan(ME), CallPlan(EXPORT_PROJECT)
 
 
 class FilesHandle(Protocol):
@@ -62,6 +64,9 @@ class CardHandle(Protocol):
 class ProjectHandle(Protocol):
     """The handle of a project."""
 
+    _caller: SyncCaller | AsyncCaller
+    _path_params: Mapping[str, str]
+
     def card(self, card: str, /) -> CardHandle: ...
 
 
@@ -81,32 +86,53 @@ class ProjectsHandle(Protocol):
 # ---------------------------------------------------------------------------------------------- export
 
 
-def export_archive(
-    project: ProjectHandle, export: Callable[[], Any], path: Path, progress: ReportProgress | None
-) -> Steps[Path]:
-    """Write a project and its files to a path.
+def export_to(project: ProjectHandle, path: str | PathLike[str]) -> Steps[Path]:
+    """Export the project to a file, which ``projects.import_file`` reads. An existing file is replaced.
 
     Args:
         project: The project.
-        export: Requests its JSON, and returns the response.
-        path: The path of the archive. An existing file is replaced once the archive is complete.
-        progress: Called with the number of downloaded bytes of files and the total.
+        path: The path of the file, not of a folder.
 
     Returns:
         The path.
     """
-    with open_target(path) as target:
+    target_path = Path(path)
+    # Written as it is, so that data of a newer server is preserved.
+    target_path.write_bytes((yield _export_call(project)).body)
+    return target_path
+
+
+def export_archive(
+    project: ProjectHandle, path: str | PathLike[str], *, progress: ReportProgress | None = None
+) -> Steps[Path]:
+    """Export the project with its files to an archive, which ``projects.import_archive`` reads.
+
+    An existing file is replaced when the archive is complete, and stays if the export fails.
+
+    Args:
+        project: The project.
+        path: The path of the ZIP file to write.
+        progress: Called with the number of bytes of files received and of all bytes, with AsyncStellary in another thread.
+
+    Returns:
+        The path.
+    """
+    target_path = Path(path)
+    with open_target(target_path) as target:
         tries = 1
-        while not (yield from _write(project, export, target, progress, last=tries == TRIES)):
+        while not (yield from _write(project, target, progress, last=tries == TRIES)):
             tries += 1
             target.seek(0)
             target.truncate()
-    return path
+    return target_path
+
+
+def _export_call(project: ProjectHandle) -> Callable[[], Any]:
+    return partial(project._caller.response, _EXPORT, project._path_params)
 
 
 def _write(
     project: ProjectHandle,
-    export: Callable[[], Any],
     file: IO[bytes],
     progress: ReportProgress | None,
     *,
@@ -114,7 +140,7 @@ def _write(
 ) -> Steps[bool]:
     """Write the archive, and return whether it is complete: False if a file was deleted after the JSON was exported."""
     with zipfile.ZipFile(file, "w") as archive:
-        response: RawResponse = yield export
+        response: RawResponse = yield _export_call(project)
         archive.writestr(zipfile.ZipInfo(PROJECT), response.body, zipfile.ZIP_DEFLATED)
         exported = parse_json_file(response.body, "an exported project")
         try:
@@ -154,23 +180,26 @@ def _download(
 
 
 def import_archive(
-    projects: ProjectsHandle, file: ArchiveFile, progress: ReportProgress | None
+    projects: ProjectsHandle, file: ArchiveFile, *, progress: ReportProgress | None = None
 ) -> Steps[ProjectImport]:
-    """Create a project from an archive, and delete it again if one of its files cannot be uploaded.
+    """Create a project from an archive that ``export_archive`` has written, including files, completely or not at all.
 
-    If the caller has set an idempotency key, nothing is deleted: an earlier import with that key may have created the
-    project long ago, and repeating the import completes it.
+    The archive is read to its end before anything is sent. If one of the files cannot be uploaded, the project is
+    deleted again.
 
     Args:
         projects: The projects of the workspace.
-        file: The archive. It is read to its end before anything is sent.
-        progress: Called with the number of uploaded bytes of files and the total.
+        file: A path, bytes, or a file open for reading bytes that can be rewound.
+        progress: Called with the number of bytes of files sent and of all bytes, with AsyncStellary in another thread.
 
     Returns:
-        The response to the import, corrected for the files, which are uploaded separately.
+        The new project, and anything that could not be imported.
 
     Raises:
-        NotImported: A file could not be uploaded.
+        UnsuitableFile: The file is not an archive, is damaged, or lacks a file; nothing has been sent.
+        Invalid: As for ``import_file``.
+        NotImported: A file could not be uploaded. The project was deleted again, or else the error has its id.
+        OSError: The file cannot be read.
     """
     with closing(ReadArchive(file)) as archive:
         key = projects._caller.options.idempotency_key
@@ -195,6 +224,7 @@ def import_archive(
                     )
                 sent += packed.size
         except BaseException as error:
+            # With a key, an earlier import may have created it long ago, and repeating the import completes it.
             remaining_id = created.id if key else (yield from _delete_again(without_key, created.id))
             outcome = _describe_outcome(remaining_id, key)
             if not isinstance(error, Exception):

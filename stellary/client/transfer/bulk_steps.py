@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from stellary.client.calling.steps import Steps
 from stellary.client.transfer.card_rows import CardLists, CardSource, NanMeaning, RowClass, read_cards
-from stellary.contract.cards import Card, CardInColumn
+from stellary.contract.cards import Card, CardChange, CardInColumn
 from stellary.contract.errors import ApiError, FieldProblem, StellaryError
 
 if TYPE_CHECKING:
     from stellary.client.calling.caller import AsyncCaller, SyncCaller
     from stellary.client.calling.form import ReportProgress
+    from stellary.client.transfer.json_file import JsonFile
+    from stellary.contract.project_exports import ProjectFile
+    from stellary.contract.project_imports import ImportProject, ProjectImport
 
 BATCH = 100
 """The number of cards per call; small, so that a progress bar moves."""
@@ -43,22 +46,77 @@ class ProjectsHandle(Handle, Protocol):
 H = TypeVar("H", bound=Handle)
 
 
-def write_cards(
+def create_all(
+    handle: CardsHandle,
+    cards: CardSource,
+    *,
+    nan: NanMeaning = "omit",
+    progress: ReportProgress | None = None,
+) -> Steps[list[Card]]:
+    """Create any number of cards in order, by as many calls of ``create_many`` as necessary.
+
+    Args:
+        handle: The cards of the project.
+        cards: The cards, which are created in batches of 100, all or none of each: a frame of pandas or polars, or
+            ``CardInColumn`` and dicts with the names of Python or of the API. Names may replace ids (``column``,
+            ``assignee``, ``labels``), and custom fields are columns. Columns of ``frame()`` that a new card cannot have,
+            such as ``number``, are ignored. If a call fails, earlier batches stay: ``error.created`` holds their cards, and
+            row numbers in the message count from the first of all cards.
+        nan: The meaning of NaN, NaT, NA and None in frames and dicts: ``omit`` leaves the field out, ``clear`` sends null.
+        progress: Called with the number of created cards and of all cards.
+
+    Returns:
+        The cards, in the order given.
+
+    Raises:
+        Invalid: A column or a name is unknown, or a name and its id disagree; nothing was created.
+        ModuleNotFoundError: ``cards`` is a frame, and narwhals is not installed.
+    """
+    return _write_cards(handle, cards, CardInColumn, nan, progress)
+
+
+def update_all(
+    handle: CardsHandle,
+    cards: CardSource,
+    *,
+    nan: NanMeaning = "omit",
+    progress: ReportProgress | None = None,
+) -> Steps[list[Card]]:
+    """Update any number of cards, by as many calls of ``update_many`` as necessary.
+
+    A frame that ``frame()`` has made can be edited and passed as it is. Rows with a ``version`` are compared with the cards
+    of the project as they are when the call begins, which takes a request per 500 cards, and only what differs is sent. A
+    row moves its card within its column if its ``order`` contradicts that of the others, whatever others have moved in
+    between. Without a version, all fields are sent. Fields that cannot be written, such as ``number``, are ignored.
+
+    Args:
+        handle: The cards of the project.
+        cards: The changes, which are applied in batches of 100, all or none of each: a frame of pandas or polars, or
+            ``CardChange`` and dicts with the names of Python or of the API, each with an ``id``. Names may replace ids
+            (``column``, ``assignee``, ``labels``), and custom fields are columns. If a call fails, earlier batches stay:
+            ``error.created`` holds their cards.
+        nan: The meaning of NaN, NaT, NA and None in frames and dicts: ``omit`` keeps the field, ``clear`` clears it.
+        progress: Called with the number of updated cards and of all cards.
+
+    Returns:
+        The updated cards, in the order given, without those that nothing would change.
+
+    Raises:
+        Invalid: A column or a name is unknown, or a name and its id disagree; nothing was updated.
+        PreconditionFailed: A card to update has changed between its ``version`` and this call; nothing was updated.
+        ModuleNotFoundError: ``cards`` is a frame, and narwhals is not installed.
+    """
+    return _write_cards(handle, cards, CardChange, nan, progress)
+
+
+def _write_cards(
     handle: CardsHandle,
     cards: CardSource,
     cls: RowClass,
     nan: NanMeaning,
     progress: ReportProgress | None,
 ) -> Steps[list[Card]]:
-    """Create or update cards in batches, each of them all or nothing.
-
-    Args:
-        handle: The cards of the project.
-        cards: The cards: a frame, or requests and dicts.
-        cls: The class of the requests, ``CardInColumn`` or ``CardChange``.
-        nan: Whether missing values are omitted, or clear fields.
-        progress: Called with the number of finished cards and the total.
-    """
+    """Create or update cards in batches, each of them all or nothing."""
     rows = yield from read_cards(handle, cards, cls, nan)
     every: list[object] = list(rows.values())
     batches = [every[start : start + BATCH] for start in range(0, len(every), BATCH)]
@@ -70,17 +128,24 @@ def write_cards(
     return (yield from _run_batches(batches, to_call, progress, "card", [*rows], verb))
 
 
-def import_projects(
-    handle: ProjectsHandle, files: Iterable[Any], progress: ReportProgress | None
-) -> Steps[list[Any]]:
-    """Create a project from each file.
+def import_all(
+    handle: ProjectsHandle,
+    files: Iterable[JsonFile | ProjectFile | ImportProject],
+    *,
+    progress: ReportProgress | None = None,
+) -> Steps[list[ProjectImport]]:
+    """Create a project from each of several files, like ``import_file``: ``import_all(read_trello(path).projects)``.
 
     Args:
         handle: The projects of the workspace.
-        files: The arguments of ``import_file``.
-        progress: Called with the number of created projects and the total.
+        files: The files, which are imported one after the other. If one cannot be imported, the projects before it stay, and
+            a note of the error says so.
+        progress: Called with the number of created projects and of all projects.
+
+    Returns:
+        The results of ``import_file``, in order.
     """
-    batches = [[file] for file in files]
+    batches: list[list[object]] = [[file] for file in files]
 
     def to_call(number: int, batch: list[object]) -> Callable[[], object]:
         return partial(with_own_key(handle, number).import_file, batch[0])

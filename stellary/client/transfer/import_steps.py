@@ -14,7 +14,7 @@ from stellary.client.calling.method import Resource
 from stellary.client.calling.steps import Steps
 from stellary.client.errors import UnsuitableFile
 from stellary.client.transfer.bulk_steps import renumber_rows, with_own_key
-from stellary.client.transfer.json_file import parse_json_file, to_list
+from stellary.client.transfer.json_file import JsonFile, parse_json_file, to_list
 from stellary.contract.errors import ApiError
 from stellary.contract.multipart_imports import (
     ADD_IMPORT_PART,
@@ -46,19 +46,28 @@ _ADD_PART, _COMPLETE, _IMPORT = CallPlan(ADD_IMPORT_PART), CallPlan(COMPLETE_IMP
 JsonMapping = Mapping[str, Any]
 
 
-def import_file(projects: Resource[Any], file: Any, progress: ReportProgress | None) -> Steps[ProjectImport]:
-    """Create a project from a file: in one request if it is small enough, otherwise in parts.
+def import_file(
+    projects: Resource[Any],
+    file: JsonFile | ProjectFile | ImportProject,
+    *,
+    progress: ReportProgress | None = None,
+) -> Steps[ProjectImport]:
+    """Create a project from a file that ``export_to`` has written, completely or not at all.
+
+    A file of more than 500 cards is sent in parts; the project appears when all of them have arrived. With your own
+    idempotency key you can repeat an interrupted import within a day, and it continues where it stopped.
 
     Args:
         projects: The projects of the workspace.
-        file: The file, as ``projects.import_file`` takes it.
-        progress: Called with the number of cards that have been sent, and of all.
-
-    Returns:
-        The response to the import.
+        file: A path, bytes, a file open for reading, or a dict with the content; or the result of ``export``, or of an
+            importer.
+        progress: Called with the number of cards sent and of all cards, with AsyncStellary in another thread. A file that is
+            sent in one request reports nothing.
 
     Raises:
-        UnsuitableFile: The file is not an exported project.
+        UnsuitableFile: The file is not a JSON object; nothing has been sent.
+        Invalid: The file refers to something that it does not contain, or exceeds a limit; nothing was created.
+        OSError: The file cannot be read.
     """
     payload = (
         file

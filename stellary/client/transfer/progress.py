@@ -14,6 +14,7 @@ from stellary.client._environment import in_notebook
 from stellary.client.calling.form import ReportProgress
 
 if TYPE_CHECKING:
+    from stellary.client.calling.caller import CallResult
     from stellary.client.calling.method import Resource
     from stellary.client.calling.steps import Steps
 
@@ -56,23 +57,27 @@ def show_progress(
 
 def run_showing_progress(
     handle: Resource[Any],
-    start: Callable[[ReportProgress | None], Steps[Any]],
+    steps: Callable[..., Steps[Any]],
     progress: Progress | None,
     what: str,
     unit: Literal["B", "card", "change", "project"],
-) -> Any:
+    *arguments: object,
+    **options: object,
+) -> CallResult:
     """Run the steps of a handle, blocking or as a coroutine, and show their progress.
 
     Args:
         handle: The handle.
-        start: Returns the steps, which report to a callback.
+        steps: Returns the steps for the handle, which report to a callback.
         progress: What the user has passed.
         what: The work, as the bar calls it.
         unit: What the callback counts.
+        arguments: Passed to ``steps`` after the handle.
+        options: The keywords of ``steps``.
     """
 
     def work(report: ReportProgress | None) -> Any:
-        return handle._run_steps(start(report))
+        return handle._run_steps(steps(handle, *arguments, **options, progress=report))
 
     return show_progress(progress, what, unit, work, awaits=handle._awaits)
 
