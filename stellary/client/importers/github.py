@@ -13,18 +13,7 @@ from stellary.client.errors import UnsuitableFile
 from stellary.client.importers.formats import GITHUB_COMMENT, GITHUB_ISSUE
 from stellary.client.importers.labels import FieldCollection, LabelCollection
 from stellary.client.importers.objects import NUMBER_MAX, is_card_number, read_object
-from stellary.client.importers.reading import (
-    NAME_MAX,
-    Draft,
-    LossReport,
-    Reading,
-    comments_of,
-    moment_of,
-    shorten,
-    split_description,
-    split_title,
-    text_of,
-)
+from stellary.client.importers.reading import NAME_MAX, Draft, LossReport, Reading, comments_of, text_of
 from stellary.client.transfer.json_file import JsonList, parse_json_list
 from stellary.contract.project_imports import (
     ImportedCard,
@@ -112,7 +101,7 @@ class _Issues:
             )
         project_name = name or (_repository(issues[0]) if issues else "") or "GitHub issues"
         return Draft(
-            name=shorten(project_name, NAME_MAX, "name", "the project", self.report),
+            name=self.report.shorten(project_name, NAME_MAX, "name", "the project"),
             description=None,
             columns=list(_columns(cards)),
             labels=labels.imported,
@@ -171,8 +160,8 @@ class _Issues:
         for comment in sorted(comments, key=lambda comment: comment.get("created_at", "")):
             repository, _, number = comment.get("issue_url", "").rpartition("/issues/")
             where = f"issue {number or '?'}"
-            created = moment_of(comment.get("created_at"), "comment.created_at", where, self.report)
-            updated = moment_of(comment.get("updated_at"), "comment.updated_at", where, self.report)
+            created = self.report.moment_of(comment.get("created_at"), "comment.created_at", where)
+            updated = self.report.moment_of(comment.get("updated_at"), "comment.updated_at", where)
             by_issue[_repository_name(repository), number] += comments_of(
                 comment.get("body"), _login(comment.get("user")), created, updated
             )
@@ -197,14 +186,14 @@ class _Issues:
         numbered: bool,
     ) -> ImportedCard:
         where, report = _where(issue), self.report
-        title, title_rest = split_title(issue["title"], where, report)
-        description, description_rest = split_description(issue.get("body"), where, report)
+        title, title_rest = report.split_title(issue["title"], where)
+        description, description_rest = report.split_description(issue.get("body"), where)
         issue_comments = comments.pop((_repository(issue), str(issue["number"])), [])
         comment_count = issue.get("comments", 0)
         if comment_count > 0 and not issue_comments:
             report.note("comment", "the list contains no comments: pass `comments`", where, comment_count)
-        created = moment_of(issue.get("created_at"), "issue.created_at", where, report)
-        closed = moment_of(issue.get("closed_at"), "issue.closed_at", where, report)
+        created = report.moment_of(issue.get("created_at"), "issue.created_at", where)
+        closed = report.moment_of(issue.get("closed_at"), "issue.closed_at", where)
         is_open = issue.get("state") != "closed"
         column = (
             _OPEN if is_open else _NOT_PLANNED if issue.get("state_reason") in _NOT_PLANNED_REASONS else _DONE

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from stellary.client.importers.reading import NAME_MAX as FIELD_NAME_MAX
-from stellary.client.importers.reading import LossReport, shorten, text_of
+from stellary.client.importers.reading import LossReport, text_of
 from stellary.contract.custom_fields import FIELDS_MAX, OPTIONS_MAX, TEXT_MAX, FieldType
 from stellary.contract.labels import NAME_MAX
 from stellary.contract.project_imports import LABELS_MAX, ImportedCustomField, ImportedLabel
@@ -36,7 +36,7 @@ class LabelCollection:
         """
         if key in self._by_key:
             return
-        label_name = shorten(name, NAME_MAX, "label.name", f"label {text_of(name)[:NAME_MAX]!r}", self.report)
+        label_name = self.report.shorten(name, NAME_MAX, "label.name", f"label {text_of(name)[:NAME_MAX]!r}")
         existing_id = self._by_name.get(label_name.casefold())
         if existing_id is not None:
             self.report.note(
@@ -96,7 +96,7 @@ class FieldCollection:
         if len(self.imported) == FIELDS_MAX:
             self.report.note("customField", f"a project can have at most {FIELDS_MAX}", where)
             return
-        base_name = unique_name = shorten(name, FIELD_NAME_MAX, "customField.name", where, self.report)
+        base_name = unique_name = self.report.shorten(name, FIELD_NAME_MAX, "customField.name", where)
         number = 1
         while unique_name.casefold() in self._names:
             number += 1

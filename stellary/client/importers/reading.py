@@ -146,6 +146,73 @@ class LossReport:
                 self.note("assignee", f"{name}: {reason}", where)
         return assignee
 
+    def shorten(self, value: Any, most: int, kind: str, where: str) -> str:
+        """Return a non-blank text of at most ``most`` characters; truncation is noted.
+
+        Args:
+            value: The value in the file.
+            most: The maximum number of characters, including the ``…`` at the end.
+            kind: The kind of the text, for the note.
+            where: The place in the file, for the note.
+
+        Returns:
+            The text; ``Untitled`` if it is blank.
+        """
+        text = text_of(value).strip()
+        if len(text) > most:
+            self.note(kind, f"it is longer than {most} characters and was cut: {text!r}", where)
+            text = text[: most - 1] + "…"
+        return text or "Untitled"
+
+    def moment_of(self, value: str | None, kind: str, where: str) -> datetime | None:
+        """Return an ISO 8601 date and time in UTC; None, with a note, for an invalid one.
+
+        Args:
+            value: The text in the file. Without an offset it is taken as UTC.
+            kind: The kind of the date, for the note.
+            where: The place in the file, for the note.
+        """
+        if not value:
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            self.note(kind, "it is no date", where)
+            return None
+
+    def split_title(self, value: Any, where: str) -> tuple[str, str]:
+        """Return the title of a card, and the full title if it had to be truncated.
+
+        Args:
+            value: The value in the file.
+            where: The place in the file, for the note.
+
+        Returns:
+            The title of at most 500 characters, and the full title or an empty text.
+        """
+        title = text_of(value).strip() or "Untitled"
+        if len(title) <= TITLE_MAX:
+            return title, ""
+        self.note("card.title", _CONTINUES_IN_COMMENTS.format(most=TITLE_MAX), where)
+        return title[: TITLE_MAX - 1] + "…", title
+
+    def split_description(self, value: Any, where: str) -> tuple[str | None, str]:
+        """Return the description of a card, and the remainder beyond the limit.
+
+        Args:
+            value: The value in the file.
+            where: The place in the file, for the note.
+
+        Returns:
+            The first 5000 characters, or None for a blank text; and the remainder, or an empty text.
+        """
+        text = text_of(value)
+        if len(text) <= DESCRIPTION_MAX:
+            return text if text.strip() else None, ""
+        self.note("card.description", _CONTINUES_IN_COMMENTS.format(most=DESCRIPTION_MAX), where)
+        return text[:DESCRIPTION_MAX], text[DESCRIPTION_MAX:]
+
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return all notes."""
         return tuple(
@@ -227,81 +294,6 @@ def _split_cards(cards: Sequence[ImportedCard]) -> Iterator[list[ImportedCard]]:
 def text_of(value: Any) -> str:
     """Return a string of a file with NUL and lone surrogates replaced by U+FFFD; an empty string for other values."""
     return _INVALID_CHARACTERS.sub("\ufffd", value) if isinstance(value, str) else ""
-
-
-def shorten(value: Any, most: int, kind: str, where: str, report: LossReport) -> str:
-    """Return a non-blank text of at most ``most`` characters; truncation is noted.
-
-    Args:
-        value: The value in the file.
-        most: The maximum number of characters, including the ``…`` at the end.
-        kind: The kind of the text, for the note.
-        where: The place in the file, for the note.
-        report: Receives the note.
-
-    Returns:
-        The text; ``Untitled`` if it is blank.
-    """
-    text = text_of(value).strip()
-    if len(text) > most:
-        report.note(kind, f"it is longer than {most} characters and was cut: {text!r}", where)
-        text = text[: most - 1] + "…"
-    return text or "Untitled"
-
-
-def moment_of(value: str | None, kind: str, where: str, report: LossReport) -> datetime | None:
-    """Return an ISO 8601 date and time in UTC; None, with a note, for an invalid one.
-
-    Args:
-        value: The text in the file. Without an offset it is taken as UTC.
-        kind: The kind of the date, for the note.
-        where: The place in the file, for the note.
-        report: Receives the note.
-    """
-    if not value:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        report.note(kind, "it is no date", where)
-        return None
-
-
-def split_title(value: Any, where: str, report: LossReport) -> tuple[str, str]:
-    """Return the title of a card, and the full title if it had to be truncated.
-
-    Args:
-        value: The value in the file.
-        where: The place in the file, for the note.
-        report: Receives a note if the title is truncated.
-
-    Returns:
-        The title of at most 500 characters, and the full title or an empty text.
-    """
-    title = text_of(value).strip() or "Untitled"
-    if len(title) <= TITLE_MAX:
-        return title, ""
-    report.note("card.title", _CONTINUES_IN_COMMENTS.format(most=TITLE_MAX), where)
-    return title[: TITLE_MAX - 1] + "…", title
-
-
-def split_description(value: Any, where: str, report: LossReport) -> tuple[str | None, str]:
-    """Return the description of a card, and the remainder beyond the limit.
-
-    Args:
-        value: The value in the file.
-        where: The place in the file, for the note.
-        report: Receives a note if the description is split.
-
-    Returns:
-        The first 5000 characters, or None for a blank text; and the remainder, or an empty text.
-    """
-    text = text_of(value)
-    if len(text) <= DESCRIPTION_MAX:
-        return text if text.strip() else None, ""
-    report.note("card.description", _CONTINUES_IN_COMMENTS.format(most=DESCRIPTION_MAX), where)
-    return text[:DESCRIPTION_MAX], text[DESCRIPTION_MAX:]
 
 
 def comments_of(

@@ -13,17 +13,7 @@ from stellary.client.errors import UnsuitableFile
 from stellary.client.importers.formats import TRELLO_BOARD
 from stellary.client.importers.labels import FieldCollection, LabelCollection
 from stellary.client.importers.objects import is_card_number, read_object
-from stellary.client.importers.reading import (
-    NAME_MAX,
-    Draft,
-    LossReport,
-    Reading,
-    comments_of,
-    moment_of,
-    shorten,
-    split_description,
-    split_title,
-)
+from stellary.client.importers.reading import NAME_MAX, Draft, LossReport, Reading, comments_of
 from stellary.client.transfer.json_file import JsonFile, parse_json_file
 from stellary.contract.cards import DESCRIPTION_MAX, CardStatus
 from stellary.contract.checklists import CHECKLIST_MAX
@@ -118,9 +108,9 @@ class _Board:
                 self.report.note("card", "its list is not in the file", _where(card))
         numbered = self._keeps_numbers(imported_cards)
         return Draft(
-            name=shorten(self.board.get("name"), NAME_MAX, "board.name", "the board", self.report),
-            description=shorten(
-                self.board.get("desc"), DESCRIPTION_MAX, "board.desc", "the board", self.report
+            name=self.report.shorten(self.board.get("name"), NAME_MAX, "board.name", "the board"),
+            description=self.report.shorten(
+                self.board.get("desc"), DESCRIPTION_MAX, "board.desc", "the board"
             )
             if self.board.get("desc")
             else None,
@@ -153,7 +143,7 @@ class _Board:
             columns.append(
                 ImportedColumn(
                     id=trello_list["id"],
-                    name=shorten(name, NAME_MAX, "list.name", where, self.report),
+                    name=self.report.shorten(name, NAME_MAX, "list.name", where),
                     card_status=self.statuses.get(name, UNSET),
                 )
             )
@@ -202,7 +192,7 @@ class _Board:
                 self.report.note("action", "the history stays in Trello", kind)
                 continue
             card = data.get("card", {})
-            created_at = moment_of(action.get("date"), "comment.date", _where(card), self.report)
+            created_at = self.report.moment_of(action.get("date"), "comment.date", _where(card))
             author_name = _name(action.get("memberCreator", {}))
             by_card[card.get("id", "")] += comments_of(data.get("text"), author_name, created_at)
         return by_card
@@ -239,15 +229,15 @@ class _Board:
         where, report = _where(card), self.report
         if any(card.get("cover", {}).values()):
             report.note("card.cover", "Stellary has no equivalent", where)
-        title, title_rest = split_title(card.get("name"), where, report)
-        description, description_rest = split_description(card.get("desc"), where, report)
-        start = moment_of(card.get("start"), "card.start", where, report)
-        due = moment_of(card.get("due"), "card.due", where, report)
+        title, title_rest = report.split_title(card.get("name"), where)
+        description, description_rest = report.split_description(card.get("desc"), where)
+        start = report.moment_of(card.get("start"), "card.start", where)
+        due = report.moment_of(card.get("due"), "card.due", where)
         if start and due and start > due:
             report.note("card.start", "it is after the due date", where)
             start = None
         created = _creation_time(card["id"])
-        active = moment_of(card.get("dateLastActivity"), "card.dateLastActivity", where, report)
+        active = report.moment_of(card.get("dateLastActivity"), "card.dateLastActivity", where)
         done = card.get("dueComplete", False)
         card_comments = self.comments.get(card["id"], [])
         missing_comments = card.get("badges", {}).get("comments", 0) - len(card_comments)
@@ -291,7 +281,7 @@ class _Board:
                 if len(steps) == CHECKLIST_MAX:
                     self.report.note("checkItem", f"a card can have at most {CHECKLIST_MAX}: {text!r}", where)
                     continue
-                title = shorten(text, _ITEM_MAX, "checkItem.name", where, self.report)
+                title = self.report.shorten(text, _ITEM_MAX, "checkItem.name", where)
                 steps.append(ImportedChecklistItem(title=title, done=item.get("state") == "complete"))
         if len(checklists) > 1:
             self.report.note(

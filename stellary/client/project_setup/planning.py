@@ -20,12 +20,7 @@ from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.matching import Frame, Matched
 from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.reading import are_readable
-from stellary.client.project_setup.state import (
-    SetupTarget,
-    StateParts,
-    find_project,
-    read_state,
-)
+from stellary.client.project_setup.state import SetupTarget, StateParts, find_project, read_state
 from stellary.client.project_setup.structure import column_path
 from stellary.contract.rendering import Displayable
 from stellary.contract.wire import UNSET
