@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Mapping
 
@@ -65,6 +66,12 @@ class Watch:
     @property
     def idle(self) -> bool:
         return not self.captures and not log.isEnabledFor(logging.DEBUG)
+
+    def with_response_hook(self, hook: ResponseHook) -> Watch:
+        """Return a watch with a further hook, which shares everything else with this one."""
+        watch = copy.copy(self)
+        watch.response_hooks = [*self.response_hooks, hook]
+        return watch
 
     def record(self, exchange: Exchange) -> None:
         """Add an exchange to all captures and to the log."""

@@ -17,7 +17,7 @@ from stellary.client.calling.caller import AsyncCaller, CallResult, SyncCaller
 from stellary.client.calling.display_registry import get_display
 from stellary.client.calling.settings import Token, check_headers, check_retries, check_timeout, check_token
 from stellary.client.calling.short_errors import build_attribute_error, shorten_errors
-from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.port import RawResponse
 from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.rendering import Displayable
 from stellary.contract.wire import UNSET, Unset
@@ -255,32 +255,6 @@ class SlugHandle(Resource[C]):
 P = ParamSpec("P")
 
 
-class _Recorder:
-    """A carrier that wraps another carrier and keeps its last response."""
-
-    response: RawResponse | None = None
-
-    def __init__(self, carrier: Any) -> None:
-        self._carrier = carrier
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._carrier, name)
-
-    def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
-        response: RawResponse = self._carrier.send(request, seconds)
-        self.response = response
-        return response
-
-
-class _AsyncRecorder(_Recorder):
-    """An async carrier that wraps another carrier and keeps its last response."""
-
-    async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:  # type: ignore[override]
-        response: RawResponse = await self._carrier.send(request, seconds)
-        self.response = response
-        return response
-
-
 @overload
 def with_raw_response(  # type: ignore[overload-overlap]  # a coroutine is the narrower of the two
     method: Callable[P, Coroutine[Any, Any, T]],
@@ -308,34 +282,35 @@ def with_raw_response(method: Any) -> Any:
         raise TypeError("with_raw_response takes a method of a handle, such as board.cards.get")
     caller: Any = handle._caller
 
-    def bind() -> tuple[_Recorder, Any]:
-        recorder = (_AsyncRecorder if isinstance(caller, AsyncCaller) else _Recorder)(caller.carrier)
+    def bind() -> tuple[list[RawResponse], Any]:
+        responses: list[RawResponse] = []
+        watch = caller.watch.with_response_hook(lambda _, response: responses.append(response))
         copied_handle = copy.copy(handle)
-        copied_handle._caller = attrs.evolve(caller, carrier=recorder)
-        return recorder, types.MethodType(method.__func__, copied_handle)
+        copied_handle._caller = attrs.evolve(caller, watch=watch)
+        return responses, types.MethodType(method.__func__, copied_handle)
 
     if isinstance(caller, AsyncCaller):
 
         async def call_async(*args: Any, **kwargs: Any) -> Response[Any]:
-            recorder, bound = bind()
+            responses, bound = bind()
             result = bound(*args, **kwargs)
             if not isinstance(result, Coroutine):
                 raise _no_call(method)
-            return _response(recorder, method, await result)
+            return _response(responses, method, await result)
 
         return call_async
 
     def call(*args: Any, **kwargs: Any) -> Response[Any]:
-        recorder, bound = bind()
-        return _response(recorder, method, bound(*args, **kwargs))
+        responses, bound = bind()
+        return _response(responses, method, bound(*args, **kwargs))
 
     return call
 
 
-def _response(recorder: _Recorder, method: Any, value: Any) -> Response[Any]:
-    raw = recorder.response
-    if raw is None:
+def _response(responses: list[RawResponse], method: Any, value: Any) -> Response[Any]:
+    if not responses:
         raise _no_call(method)
+    raw = responses[-1]
     return Response(raw.status, raw.headers, raw.body, value)
 
 
