@@ -203,8 +203,23 @@ def _finish(
 ) -> None:
     """End the span of a call, and record its exchange."""
     end_span(span, response, tries, error)
-    if not watch.idle:
-        watch.record(_build_exchange(call, response, tries, seconds, error))
+    if watch.idle:
+        return
+    headers = {} if response is None else dict(response.headers)
+    watch.record(
+        Exchange(
+            operation=call.plan.operation,
+            method=call.request.method,
+            path=_redact_path(call),
+            query=call.request.query,
+            status=None if response is None else response.status,
+            headers=headers,
+            request_id=headers.get("x-request-id"),
+            tries=tries,
+            ms=seconds * 1000,
+            error=None if error is None else str(error),
+        )
+    )
 
 
 def _may_retry(call: Call, failure: ApiError | Unanswered) -> bool:
@@ -301,24 +316,6 @@ def _add_request_details(
         error.parameters = call.plan.wire_names
     if response is not None:
         error.request_id = error.request_id or response.headers.get("x-request-id")
-
-
-def _build_exchange(
-    call: Call, response: RawResponse | None, tries: int, seconds: float, error: Exception | None
-) -> Exchange:
-    headers = {} if response is None else dict(response.headers)
-    return Exchange(
-        operation=call.plan.operation,
-        method=call.request.method,
-        path=_redact_path(call),
-        query=call.request.query,
-        status=None if response is None else response.status,
-        headers=headers,
-        request_id=headers.get("x-request-id"),
-        tries=tries,
-        ms=seconds * 1000,
-        error=None if error is None else str(error),
-    )
 
 
 # ---------------------------------------------------------------------------------------------- the drivers

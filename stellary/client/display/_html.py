@@ -10,14 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from stellary.client.display import _charts as charts
 from stellary.client.display import _parts as p
-from stellary.client.display._charts import (
-    draw_areas,
-    draw_counts,
-    draw_distribution,
-    draw_figures,
-    draw_timeline,
-)
 from stellary.client.display._markup import HEADING_CLASSES, TITLE_CLASSES, Markup, el, parse_color, percent
 from stellary.client.display._style import style
 from stellary.client.display._words import WEEKDAYS, format_clock
@@ -256,11 +250,11 @@ _DRAWERS: dict[type, tuple[tuple[str, ...], Callable[[Any, set[str]], Any]]] = {
     p.Lanes: (("lanes",), _lanes),
     p.Table: (("table",), _table),
     p.Month: (("table", "month"), _month),
-    p.Timeline: (("timeline",), lambda part, needed: draw_timeline(part)),
-    p.Distribution: (("chart",), lambda part, needed: draw_distribution(part)),
-    p.Counts: (("chart",), lambda part, needed: draw_counts(part)),
-    p.Areas: (("chart",), lambda part, needed: draw_areas(part)),
-    p.Figures: (("chart",), lambda part, needed: draw_figures(part)),
+    p.Timeline: (("timeline",), lambda part, needed: charts.draw_timeline(part)),
+    p.Distribution: (("chart",), lambda part, needed: charts.draw_distribution(part)),
+    p.Counts: (("chart",), lambda part, needed: charts.draw_counts(part)),
+    p.Areas: (("chart",), lambda part, needed: charts.draw_areas(part)),
+    p.Figures: (("chart",), lambda part, needed: charts.draw_figures(part)),
     p.LogPart: (("list",), _log),
     p.FactList: (("list",), _facts),
     p.Prose: (("list",), _prose),
