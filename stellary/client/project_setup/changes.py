@@ -73,6 +73,30 @@ class Change:
             yield f"    {difference.name:<{width}}  {text}"
 
 
+def create_or_update(
+    kind: Kind,
+    name: str,
+    existing: Any,
+    changed: tuple[Difference, ...],
+    about: Any,
+    action: ActionWord = "update",
+) -> Iterator[Change]:
+    """Yield the creation of a declared item, or the update of the existing one if it differs.
+
+    Args:
+        kind: The kind of the item.
+        name: Its declared name.
+        existing: The existing item; None for a new one.
+        changed: Its values, or those that differ from the existing item.
+        about: The declared item.
+        action: ``move`` for an update that only moves the item.
+    """
+    if existing is None:
+        yield Change(action="create", kind=kind, name=name, differences=changed, about=about)
+    elif changed:
+        yield Change(action=action, kind=kind, name=name, differences=changed, id=existing.id, about=about)
+
+
 def plain_names(declared: type, kind: type, special: Collection[str]) -> list[str]:
     """Return the names of the fields that a declared item has in the same form as the item of the API.
 

@@ -10,8 +10,10 @@ import attrs
 
 from stellary.client.project_setup import values
 from stellary.client.project_setup.changes import (
+    ActionWord,
     Change,
     Difference,
+    create_or_update,
     differences,
     get_values,
     is_default,
@@ -147,25 +149,14 @@ def card_changes(matched: Matched, prune: bool) -> Iterator[Change]:
         column, moves = _find_target_column(matched, card, existing, path)
         check_dates(matched, path, values, existing)
         if existing is None:
-            new = tuple(
-                difference for difference in differences(column | values, None) if not is_default(difference)
-            )
-            yield Change(action="create", kind="card", name=card.title, differences=new, about=card)
+            changed = tuple(field for field in differences(column | values, None) if not is_default(field))
         else:
             current = _current_values(existing, names)
             # Listed even if the other column has the same name.
             column_change = (Difference("column", current["column"], column["column"]),) if moves else ()
             changed = column_change + differences({"title": card.title, **values}, current)
-            only_moves = moves and len(changed) == 1
-            if changed:
-                yield Change(
-                    action="move" if only_moves else "update",
-                    kind="card",
-                    name=card.title,
-                    differences=changed,
-                    id=existing.id,
-                    about=card,
-                )
+        action: ActionWord = "move" if moves and len(changed) == 1 else "update"
+        yield from create_or_update("card", card.title, existing, changed, card, action)
 
 
 def _find_target_column(
@@ -455,17 +446,10 @@ def automation_changes(matched: Matched) -> Iterator[Change]:
             "schedule": rule.schedule and {"timeZone": "UTC", "cards": None, **rule.schedule},
         }
         if existing is None:
-            new = tuple(difference for difference in differences(declared, None) if difference.new != {})
-            yield Change(action="create", kind="automation", name=rule.name, differences=new, about=rule)
-        elif changed := _rule_differences(matched, rule, existing, declared, refer_to):
-            yield Change(
-                action="update",
-                kind="automation",
-                name=rule.name,
-                differences=changed,
-                id=existing.id,
-                about=rule,
-            )
+            changed = tuple(difference for difference in differences(declared, None) if difference.new != {})
+        else:
+            changed = _rule_differences(matched, rule, existing, declared, refer_to)
+        yield from create_or_update("automation", rule.name, existing, changed, rule)
 
 
 def _name_actions(actions: Iterable[tuple[str, object]]) -> dict[str, Any]:

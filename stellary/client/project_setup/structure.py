@@ -8,9 +8,11 @@ from typing import Any
 import attrs
 
 from stellary.client.project_setup.changes import (
+    ActionWord,
     Change,
     Difference,
     Kind,
+    create_or_update,
     differences,
     format_value,
     get_values,
@@ -81,20 +83,13 @@ def project_changes(matched: Matched) -> Iterator[Change]:
     declared, existing = matched.declaration.project, matched.state.project
     if existing is None:
         new = differences(get_values(declared, ("key", *PROJECT_FIELDS, "template")), None)
-        yield Change(
-            action="create",
-            kind="project",
-            name=declared.name,
-            differences=_without_none(new),
-            about=declared,
-        )
-        return
-    if declared.key and declared.key != existing.key:
-        matched.problems.note(
-            "project.key", f"the project has the key {existing.key}, which cannot be changed"
-        )
-    if changed := _compare(declared, existing, PROJECT_FIELDS):
-        yield Change(action="update", kind="project", name=declared.name, differences=changed, id=existing.id)
+        changed = _without_none(new)
+    else:
+        if declared.key and declared.key != existing.key:
+            message = f"the project has the key {existing.key}, which cannot be changed"
+            matched.problems.note("project.key", message)
+        changed = _compare(declared, existing, PROJECT_FIELDS)
+    yield from create_or_update("project", declared.name, existing, changed, declared)
 
 
 def _without_none(new: tuple[Difference, ...]) -> tuple[Difference, ...]:
@@ -148,30 +143,24 @@ def _compare_named(
         existing: The existing item; None for a new one.
         current: The values of the existing item, with its name.
     """
-    if existing is None:
-        new = differences(values, None)
-        yield Change(action="create", kind=kind, name=item.name, differences=new, about=item)
-    elif changed := differences({"name": item.name, **values}, current):
-        yield Change(action="update", kind=kind, name=item.name, differences=changed, id=existing.id)
+    named = values if existing is None else {"name": item.name, **values}
+    yield from create_or_update(kind, item.name, existing, differences(named, current), item)
 
 
 def member_changes(matched: Matched) -> Iterator[Change]:
     """Yield the members to add, and those whose role changes, except the caller, who could not undo that."""
     for index, member in enumerate(matched.declaration.list_members()):
         person = matched.find_person(member.email, f"members[{index}]")
-        role = differences({"role": member.role}, matched.state.describe_member(person.id if person else ""))
-        if (
-            person is not None
-            and person.id in matched.state.members
-            and role
-            and person.id != matched.state.me
-        ):
-            yield Change(action="update", kind="member", name=person.email, differences=role, id=person.id)
-        if person is not None and person.id not in matched.state.members:
-            # The creator of a project is a member of it already.
-            if matched.state.project is None and person.id == matched.state.me:
-                continue
-            yield Change(action="create", kind="member", name=person.email, differences=role, id=person.id)
+        if person is None:
+            continue
+        is_member, is_caller = person.id in matched.state.members, person.id == matched.state.me
+        role = differences({"role": member.role}, matched.state.describe_member(person.id))
+        # The creator of a project is a member of it already.
+        if is_caller and (is_member or matched.state.project is None):
+            continue
+        if role or not is_member:
+            action: ActionWord = "update" if is_member else "create"
+            yield Change(action=action, kind="member", name=person.email, differences=role, id=person.id)
 
 
 def scope_changes(matched: Matched) -> Iterator[Change]:
@@ -293,15 +282,11 @@ def column_changes(matched: Matched) -> Iterator[Change]:
         names = {column.id: column.name for column in frame.columns.unmatched}
         names |= {key: column.name for key, (column, _) in declared.items()}
         placements = {placement.key: placement for placement in plan_moves(current, list(declared))}
-        for key, (column, existing) in declared.items():
-            if existing is not None and (changed := _compare(column, existing, COLUMN_FIELDS)):
-                yield Change(
-                    action="update",
-                    kind="column",
-                    name=column_path(frame.name, column.name),
-                    differences=changed,
-                    id=key,
-                )
+        for column, existing in declared.values():
+            if existing is not None:
+                changed = _compare(column, existing, COLUMN_FIELDS)
+                path = column_path(frame.name, column.name)
+                yield from create_or_update("column", path, existing, changed, column)
         for key, placement in placements.items():
             column, existing = declared[key]
             values = get_values(column, COLUMN_FIELDS)
