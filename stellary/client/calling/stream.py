@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import attrs
 
 from stellary.client.calling.call import Call
-from stellary.client.calling.retries import PASSING, WORLD, World, choose_pause, failure_of
+from stellary.client.calling.retries import PASSING, WORLD, choose_pause, failure_of
 from stellary.client.calling.short_errors import SHORT_ERRORS
 from stellary.client.errors import Unanswered, UnreadableAnswer
 from stellary.contract.errors import ApiError, StellaryError
@@ -49,8 +49,8 @@ class Decoder:
         retry: Seconds that the server requests before a reconnect, or None.
     """
 
-    def __init__(self, last_id: str = "") -> None:
-        self.last_id = last_id
+    def __init__(self) -> None:
+        self.last_id = ""
         self.retry: float | None = None
         self.restart()
 
@@ -131,6 +131,7 @@ class OpenStream(Protocol):
     def close(self) -> Any: ...
 
 
+@attrs.define(eq=False)
 class StreamFlow(Generic[T]):
     """The part of a stream that does no I/O: what to request, how to parse it, and when to reconnect.
 
@@ -138,28 +139,19 @@ class StreamFlow(Generic[T]):
         call: Returns the call for a new connection; the token may have been renewed.
         read: Parses the data of an event.
         ends: Returns whether an event is the last one.
-        world: The clock and the source of randomness.
+
+    Attributes:
+        is_over: Whether the stream has ended permanently.
     """
 
-    def __init__(
-        self,
-        call: Callable[[], Call],
-        read: Callable[[bytes], T],
-        ends: Callable[[T], bool],
-        world: World = WORLD,
-    ) -> None:
-        self._call = call
-        self._read = read
-        self._ends = ends
-        self._world = world
-        self._failed = 0
-        self.decoder = Decoder()
-        self.last_id = ""
-        self._over = False
-
-    def is_over(self) -> bool:
-        """Return whether the stream has ended permanently."""
-        return self._over
+    _call: Callable[[], Call]
+    _read: Callable[[bytes], T]
+    _ends: Callable[[T], bool]
+    decoder: Decoder = attrs.field(factory=Decoder, init=False)
+    last_id: str = attrs.field(default="", init=False)
+    _failed: int = attrs.field(default=0, init=False)
+    is_over: bool = attrs.field(default=False, init=False)
+    _retries: int = attrs.field(default=0, init=False)
 
     def request(self) -> RawRequest:
         """Return the request for the next connection."""
@@ -171,17 +163,22 @@ class StreamFlow(Generic[T]):
         self.decoder.restart()
         return attrs.evolve(call.request, headers=headers)
 
-    def check_response(self, response: RawResponse) -> None:
-        """Check a response that has begun; if it is not a stream, it holds the whole body.
+    def check_response(self, response: OpenStream, body: bytes) -> None:
+        """Check a response that has begun.
+
+        Args:
+            response: The response.
+            body: Its whole body if it is not a stream.
 
         Raises:
             ApiError: The response is an error.
             UnreadableAnswer: The response is not a stream of events.
         """
         if response.status == _NO_MORE:
-            self._over = True
+            self.is_over = True
         elif not 200 <= response.status < 300:
-            raise failure_of(self._call(), response, self._world)
+            raw = RawResponse(response.status, response.headers, body)
+            raise failure_of(self._call(), raw, WORLD)
         elif not response.headers.get("content-type", "").startswith("text/event-stream"):
             raise UnreadableAnswer("the answer is not an event stream")
 
@@ -199,7 +196,7 @@ class StreamFlow(Generic[T]):
         for event in events:
             value = self._read(event.data.encode())
             self.last_id = event.id
-            self._over = self._over or self._ends(value)
+            self.is_over = self.is_over or self._ends(value)
             yield value
 
     def pause_before_retry(self, failure: ApiError | Unanswered | None) -> float:
@@ -217,10 +214,29 @@ class StreamFlow(Generic[T]):
         if failure is not None and (self._retries == 0 or self._failed >= TRIES):
             raise failure
         first = PAUSE_FIRST if self.decoder.retry is None else self.decoder.retry
-        return choose_pause(failure, self._failed, self._world, first, PAUSE_MAX)
+        return choose_pause(failure, self._failed, WORLD, first, PAUSE_MAX)
 
 
-class EventStream(Generic[T]):
+class _BaseStream(Generic[T]):
+    """The base class of both streams."""
+
+    def __init__(self, carrier: Any, flow: StreamFlow[T]) -> None:
+        self._carrier = carrier
+        self._flow = flow
+        self._started = False
+        self._items = self._iterate()
+
+    def _iterate(self) -> Any:
+        """Yield None when the stream is connected for the first time, and then its events."""
+        raise NotImplementedError
+
+    @property
+    def last_event_id(self) -> str:
+        """The id of the last event received. Pass it as ``last_event_id`` to continue from there in a later stream."""
+        return self._flow.last_id
+
+
+class EventStream(_BaseStream[T]):
     """Events as they happen. The stream holds a connection, so use it in a ``with`` block. Iterating never ends by itself.
 
     ``with workspace.events() as events:`` ``for activity in events: …``. The stream starts with the block, or
@@ -231,18 +247,8 @@ class EventStream(Generic[T]):
         ApiError, Unanswered: At the beginning or later: the server has rejected the request, or ten attempts in a row failed.
     """
 
-    def __init__(self, carrier: Any, flow: StreamFlow[T]) -> None:
-        self._carrier = carrier
-        self._flow = flow
-        self._response: OpenStream | None = None
-        self._closed = False
-        self._started = False
-        self._items = self._iterate()
-
-    @property
-    def last_event_id(self) -> str:
-        """The id of the last event received. Pass it as ``last_event_id`` to continue from there in a later stream."""
-        return self._flow.last_id
+    _response: OpenStream | None = None
+    _closed = False
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -284,10 +290,9 @@ class EventStream(Generic[T]):
             self._response.close()
 
     def _is_done(self) -> bool:
-        return self._closed or self._flow.is_over()
+        return self._closed or self._flow.is_over
 
     def _iterate(self) -> Iterator[Any]:
-        """Yield None when the stream is connected for the first time, and then its events."""
         flow = self._flow
         connected = False
         while not self._is_done():
@@ -295,13 +300,11 @@ class EventStream(Generic[T]):
             try:
                 self._response = response = self._carrier.open(flow.request(), SILENCE)
                 try:
-                    flow.check_response(
-                        _answer(response, b"".join(response.blocks) if _is_short(response) else b"")
-                    )
+                    flow.check_response(response, b"".join(response.blocks) if _is_short(response) else b"")
                     if not connected:
                         connected = True
                         yield None
-                    for block in () if flow.is_over() else response.blocks:
+                    for block in () if flow.is_over else response.blocks:
                         yield from flow.parse_block(block)
                         if self._is_done():
                             return
@@ -315,19 +318,8 @@ class EventStream(Generic[T]):
                 time.sleep(flow.pause_before_retry(failure))
 
 
-class AsyncEventStream(Generic[T]):
+class AsyncEventStream(_BaseStream[T]):
     """Events as they happen, for async callers: ``async with workspace.events() as events:`` ``async for activity in events: …``."""
-
-    def __init__(self, carrier: Any, flow: StreamFlow[T]) -> None:
-        self._carrier = carrier
-        self._flow = flow
-        self._started = False
-        self._items = self._iterate()
-
-    @property
-    def last_event_id(self) -> str:
-        """The id of the last event received. Pass it as ``last_event_id`` to continue from there in a later stream."""
-        return self._flow.last_id
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self
@@ -369,7 +361,7 @@ class AsyncEventStream(Generic[T]):
 
         flow = self._flow
         connected = False
-        while not flow.is_over():
+        while not flow.is_over:
             failure: ApiError | Unanswered | None = None
             try:
                 response: OpenStream = await self._carrier.open(flow.request(), SILENCE)
@@ -377,16 +369,16 @@ class AsyncEventStream(Generic[T]):
                     body = (
                         b"".join([block async for block in response.blocks]) if _is_short(response) else b""
                     )
-                    flow.check_response(_answer(response, body))
+                    flow.check_response(response, body)
                     if not connected:
                         connected = True
                         yield None
-                    if flow.is_over():
+                    if flow.is_over:
                         return
                     async for block in response.blocks:
                         for event in flow.parse_block(block):
                             yield event
-                        if flow.is_over():
+                        if flow.is_over:
                             return
                 finally:
                     await response.close()
@@ -398,7 +390,3 @@ class AsyncEventStream(Generic[T]):
 def _is_short(response: OpenStream) -> bool:
     """Return whether a response is not a stream, so that it can be read to its end."""
     return not 200 <= response.status < 300
-
-
-def _answer(response: OpenStream, body: bytes) -> RawResponse:
-    return RawResponse(response.status, response.headers, body)
