@@ -139,9 +139,6 @@ class StreamFlow(Generic[T]):
         call: Returns the call for a new connection; the token may have been renewed.
         read: Parses the data of an event.
         ends: Returns whether an event is the last one.
-
-    Attributes:
-        is_over: Whether the stream has ended permanently.
     """
 
     _call: Callable[[], Call]
@@ -150,8 +147,12 @@ class StreamFlow(Generic[T]):
     decoder: Decoder = attrs.field(factory=Decoder, init=False)
     last_id: str = attrs.field(default="", init=False)
     _failed: int = attrs.field(default=0, init=False)
-    is_over: bool = attrs.field(default=False, init=False)
+    _over: bool = attrs.field(default=False, init=False)
     _retries: int = attrs.field(default=0, init=False)
+
+    def is_over(self) -> bool:
+        """Return whether the stream has ended permanently."""
+        return self._over
 
     def request(self) -> RawRequest:
         """Return the request for the next connection."""
@@ -175,7 +176,7 @@ class StreamFlow(Generic[T]):
             UnreadableAnswer: The response is not a stream of events.
         """
         if response.status == _NO_MORE:
-            self.is_over = True
+            self._over = True
         elif not 200 <= response.status < 300:
             raw = RawResponse(response.status, response.headers, body)
             raise failure_of(self._call(), raw, WORLD)
@@ -196,7 +197,7 @@ class StreamFlow(Generic[T]):
         for event in events:
             value = self._read(event.data.encode())
             self.last_id = event.id
-            self.is_over = self.is_over or self._ends(value)
+            self._over = self._over or self._ends(value)
             yield value
 
     def pause_before_retry(self, failure: ApiError | Unanswered | None) -> float:
@@ -290,7 +291,7 @@ class EventStream(_BaseStream[T]):
             self._response.close()
 
     def _is_done(self) -> bool:
-        return self._closed or self._flow.is_over
+        return self._closed or self._flow.is_over()
 
     def _iterate(self) -> Iterator[Any]:
         flow = self._flow
@@ -304,7 +305,7 @@ class EventStream(_BaseStream[T]):
                     if not connected:
                         connected = True
                         yield None
-                    for block in () if flow.is_over else response.blocks:
+                    for block in () if flow.is_over() else response.blocks:
                         yield from flow.parse_block(block)
                         if self._is_done():
                             return
@@ -361,7 +362,7 @@ class AsyncEventStream(_BaseStream[T]):
 
         flow = self._flow
         connected = False
-        while not flow.is_over:
+        while not flow.is_over():
             failure: ApiError | Unanswered | None = None
             try:
                 response: OpenStream = await self._carrier.open(flow.request(), SILENCE)
@@ -373,12 +374,12 @@ class AsyncEventStream(_BaseStream[T]):
                     if not connected:
                         connected = True
                         yield None
-                    if flow.is_over:
+                    if flow.is_over():
                         return
                     async for block in response.blocks:
                         for event in flow.parse_block(block):
                             yield event
-                        if flow.is_over:
+                        if flow.is_over():
                             return
                 finally:
                     await response.close()
