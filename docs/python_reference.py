@@ -31,7 +31,7 @@ PAGES: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
             "stellary.client.calling.method.Resource": {"members": ["with_options", "show"]},
             "stellary.client.calling.page.Page": {},
             "stellary.client.calling.page.AsyncPage": {},
-            "stellary.client.calling.stream.EventStream": {},
+            "stellary.client.calling.stream.EventStream": {"inherited_members": ["last_event_id"]},
             "stellary.client.calling.call.Response": {},
             "stellary.client.calling.method.with_raw_response": {},
             "stellary.client.calling.capture.Exchange": {},
