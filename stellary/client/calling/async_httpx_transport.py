@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from stellary.client.calling.carriers import read_in_threads
+from stellary.client.calling.carriers import OpenStream, read_in_threads
 from stellary.client.calling.httpx_transport import (
     RAISED,
     BodyParts,
@@ -30,33 +30,12 @@ _CONCURRENT = 100
 """The maximum number of concurrent requests per event loop. Each has a connection of its own; streams do not count."""
 
 
-class AsyncHttpStream:
-    """A streaming response for async callers.
-
-    Args:
-        response: The response, of which only the head has been read.
-        release: Called when the stream is closed.
-    """
-
-    def __init__(self, response: httpx.Response, release: Callable[[], Awaitable[None]]) -> None:
-        self._response = response
-        self._release = release
-        self.status, self.headers = response.status_code, response.headers
-        self.blocks = self._read()
-
-    async def _read(self) -> AsyncIterator[bytes]:
-        try:
-            async for block in self._response.aiter_bytes():
-                yield block
-        except RAISED as error:
-            raise translate_error(error) from None
-
-    async def close(self) -> None:
-        """Close the connection."""
-        try:
-            await self._response.aclose()
-        finally:
-            await self._release()
+async def _read_blocks(response: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for block in response.aiter_bytes():
+            yield block
+    except RAISED as error:
+        raise translate_error(error) from None
 
 
 async def _do_nothing() -> None:
@@ -183,7 +162,7 @@ class AsyncHttpCarrier:
             raise translate_error(error) from None
         return RawResponse(response.status_code, response.headers, b"".join(parts))
 
-    async def open(self, request: RawRequest, silence: float, /) -> AsyncHttpStream:
+    async def open(self, request: RawRequest, silence: float, /) -> OpenStream:
         """Open a stream, which fails after ``silence`` seconds without a byte.
 
         Args:
@@ -210,14 +189,21 @@ class AsyncHttpCarrier:
         request: RawRequest,
         silence: float,
         release: Callable[[], Awaitable[None]],
-    ) -> AsyncHttpStream:
+    ) -> OpenStream:
         try:
             response = await client.send(
                 self._requests.build(request, silence, is_stream=True), stream=True, auth=get_auth(request)
             )
         except RAISED as error:
             raise translate_error(error) from None
-        return AsyncHttpStream(response, release)
+
+        async def close() -> None:
+            try:
+                await response.aclose()
+            finally:
+                await release()
+
+        return OpenStream(response.status_code, response.headers, _read_blocks(response), close)
 
     async def close(self) -> None:
         """Close the connections of all event loops, after which calls fail. A client that you passed stays open."""

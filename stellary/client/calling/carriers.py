@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -22,6 +22,29 @@ async def read_in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
         yield block
 
 
+@attrs.frozen
+class OpenStream:
+    """A streaming response; async callers iterate over its blocks in async steps, and await ``close``.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The headers, by name.
+        blocks: The blocks of the body.
+        close: Ends the stream, and closes its connection.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    blocks: Any
+    close: Callable[[], Any]
+
+
+def _open_stream(port: Port, request: RawRequest) -> OpenStream:
+    response = port.stream(request)
+    blocks: Any = iter([response.body]) if response.blocks is None else response.blocks
+    return OpenStream(response.status, response.headers, blocks, getattr(blocks, "close", lambda: None))
+
+
 class PortCarrier:
     """A carrier for blocking callers: the port answers in the caller's thread."""
 
@@ -32,40 +55,13 @@ class PortCarrier:
         """Send the request. There is no time-out in process."""
         return self._port.send(request)
 
-    def open(self, request: RawRequest, _: float, /) -> PortStream:
+    def open(self, request: RawRequest, _: float, /) -> OpenStream:
         """Open a stream; its blocks are read in the thread that waits for them."""
-        return PortStream(self._port.stream(request))
+        return _open_stream(self._port, request)
 
     def close(self) -> None:
         """Close the port."""
         self._port.close()
-
-
-class PortStream:
-    """A streaming response of a port."""
-
-    def __init__(self, response: RawResponse) -> None:
-        self.status, self.headers = response.status, response.headers
-        self.blocks: Any = iter([response.body]) if response.blocks is None else response.blocks
-
-    def close(self) -> None:
-        """End the stream."""
-        end = getattr(self.blocks, "close", None)
-        if end is not None:
-            end()
-
-
-class AsyncPortStream:
-    """A streaming response for async callers: each block is awaited in a thread."""
-
-    def __init__(self, response: RawResponse) -> None:
-        self._stream = PortStream(response)
-        self.status, self.headers = response.status, response.headers
-        self.blocks = read_in_threads(self._stream.blocks)
-
-    async def close(self) -> None:
-        """End the stream, and wake a thread that waits for its next block."""
-        self._stream.close()
 
 
 class AsyncPortCarrier:
@@ -80,11 +76,17 @@ class AsyncPortCarrier:
 
         return await asyncio.to_thread(self._port.send, request)
 
-    async def open(self, request: RawRequest, _: float, /) -> AsyncPortStream:
-        """Open a stream."""
+    async def open(self, request: RawRequest, _: float, /) -> OpenStream:
+        """Open a stream, of which each block is awaited in a thread."""
         import asyncio
 
-        return AsyncPortStream(await asyncio.to_thread(self._port.stream, request))
+        stream = await asyncio.to_thread(_open_stream, self._port, request)
+
+        async def close() -> None:
+            """End the stream, and wake a thread that waits for its next block."""
+            stream.close()
+
+        return attrs.evolve(stream, blocks=read_in_threads(stream.blocks), close=close)
 
     async def close(self) -> None:
         """Close the port."""

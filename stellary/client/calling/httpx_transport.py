@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 import httpx
 
+from stellary.client.calling.carriers import OpenStream
 from stellary.client.errors import ConnectionFailed, TimedOut, check_type
 from stellary.contract.errors import StellaryError
 from stellary.contract.port import RawRequest, RawResponse
@@ -192,32 +193,11 @@ def _format_message(what: str, error: Exception) -> str:
     return f"{what}: {error}" if str(error) else what
 
 
-class HttpStream:
-    """A streaming response.
-
-    Args:
-        response: The response, of which only the head has been read.
-        release: Called when the stream is closed.
-    """
-
-    def __init__(self, response: httpx.Response, release: Callable[[], None]) -> None:
-        self._response = response
-        self._release = release
-        self.status, self.headers = response.status_code, response.headers
-        self.blocks = self._read()
-
-    def _read(self) -> Iterator[bytes]:
-        try:
-            yield from self._response.iter_bytes()
-        except RAISED as error:
-            raise translate_error(error) from None
-
-    def close(self) -> None:
-        """Close the connection."""
-        try:
-            self._response.close()
-        finally:
-            self._release()
+def _read_blocks(response: httpx.Response) -> Iterator[bytes]:
+    try:
+        yield from response.iter_bytes()
+    except RAISED as error:
+        raise translate_error(error) from None
 
 
 class HttpCarrier:
@@ -310,7 +290,7 @@ class HttpCarrier:
             raise translate_error(error) from None
         return RawResponse(response.status_code, response.headers, b"".join(parts))
 
-    def open(self, request: RawRequest, silence: float, /) -> HttpStream:
+    def open(self, request: RawRequest, silence: float, /) -> OpenStream:
         """Open a stream, which fails after ``silence`` seconds without a byte.
 
         Args:
@@ -332,7 +312,14 @@ class HttpCarrier:
         except BaseException:
             self._discard(client)
             raise
-        return HttpStream(response, lambda: self._discard(client))
+
+        def close() -> None:
+            try:
+                response.close()
+            finally:
+                self._discard(client)
+
+        return OpenStream(response.status_code, response.headers, _read_blocks(response), close)
 
     def close(self) -> None:
         """Close the connections, after which calls fail. A client that you passed stays open."""

@@ -10,11 +10,12 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import attrs
 
 from stellary.client.calling.call import Call
+from stellary.client.calling.carriers import OpenStream
 from stellary.client.calling.retries import PASSING, WORLD, choose_pause, failure_of
 from stellary.client.calling.short_errors import SHORT_ERRORS
 from stellary.client.errors import Unanswered, UnreadableAnswer
@@ -119,16 +120,6 @@ TRIES = 10
 """Failed attempts in a row after which the stream fails."""
 PAUSE_FIRST, PAUSE_MAX = 1.0, 15.0
 _NO_MORE = 204
-
-
-class OpenStream(Protocol):
-    """A streaming response; async callers iterate over its blocks and close it in async steps."""
-
-    status: int
-    headers: Any
-    blocks: Any
-
-    def close(self) -> Any: ...
 
 
 @attrs.define(eq=False)
