@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from stellary.client.transfer.json_file import JsonFile, parse_json_file
 from stellary.contract import project_imports as wire
 from stellary.contract.cards import DESCRIPTION_MAX, CardStatus
 from stellary.contract.checklists import CHECKLIST_MAX
+from stellary.contract.custom_fields import FieldType
 from stellary.contract.wire import UNSET
 
 _FILE_KIND = "the JSON export of a Trello board"
@@ -155,25 +156,14 @@ class _Board:
     def _fields(self) -> FieldCollection:
         fields = FieldCollection(self.report)
         for field in _sort_by_position(self.board.get("customFields", [])):
-            id, name, kind = field["id"], field.get("name"), field.get("type")
+            id, name, kind = field["id"], field.get("name"), field.get("type", "")
             options = {
                 option["id"]: _value(option, "text") for option in _sort_by_position(field.get("options", []))
             }
             if kind == "list":
                 fields.choice(id, name, list(options.values()), partial(_option_text, options))
-            elif kind == "number":
-                fields.add(id, name, "number", _number)
-            elif kind == "checkbox":
-                fields.add(
-                    id,
-                    name,
-                    "boolean",
-                    lambda item: {"true": True, "false": False}.get(_value(item, "checked")),
-                )
-            elif kind == "date":
-                fields.add(id, name, "date", _day)
             else:
-                fields.add(id, name, "text", lambda item: _value(item, "text"))
+                fields.add(id, name, *_FIELD_TYPES.get(kind, _FIELD_TYPES["text"]))
         return fields
 
     def _comments(self) -> dict[str, list[wire.ImportedComment]]:
@@ -337,6 +327,15 @@ def _number(item: Mapping[str, Any]) -> float | int | None:
     if not math.isfinite(number):
         return None
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+_FIELD_TYPES: Mapping[str, tuple[FieldType, Callable[[Any], Any]]] = {
+    "number": ("number", _number),
+    "checkbox": ("boolean", lambda item: {"true": True, "false": False}.get(_value(item, "checked"))),
+    "date": ("date", _day),
+    "text": ("text", lambda item: _value(item, "text")),
+}
+"""By type in Trello, the type of a custom field and the function that reads its values."""
 
 
 def _creation_time(id: str) -> datetime | None:
