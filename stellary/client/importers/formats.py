@@ -14,6 +14,10 @@ ValueType = Literal["text", "id", "integer", "number", "boolean"]
 FieldType: TypeAlias = "ValueType | ListFormat | ObjectFormat"
 
 
+def _split(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 @attrs.frozen
 class ListFormat:
     """A list whose items have the same type."""
@@ -28,7 +32,7 @@ class ObjectFormat:
     Attributes:
         kind: The name of the kind in the report: ``card``.
         types: The fields that the importers read. A null stands for a missing field.
-        ignored: Further fields that are not reported; None if no further field is reported.
+        ignored: Further fields that are not reported, as words; None if no further field is reported.
         required: The field without which an item of a list is omitted.
         named_by: The field that names the object in the report; without it, the surrounding object is named.
         text_field: The field that a string stands for, if the tool writes a string in place of the object.
@@ -37,7 +41,7 @@ class ObjectFormat:
 
     kind: str
     types: Mapping[str, FieldType]
-    ignored: frozenset[str] | None = None
+    ignored: frozenset[str] | None = attrs.field(default=None, converter=attrs.converters.optional(_split))
     required: str | None = None
     named_by: str | None = None
     text_field: str | None = None
@@ -46,10 +50,6 @@ class ObjectFormat:
     def reports(self, field: str) -> bool:
         """Return whether content of an undeclared field is reported."""
         return self.ignored is not None and field not in self.ignored and not field.endswith("_url")
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
 
 
 def _types(plain: Mapping[ValueType, str], **nested: ListFormat | ObjectFormat) -> Mapping[str, FieldType]:
@@ -86,7 +86,7 @@ _TRELLO_MEMBER = ObjectFormat(
 _TRELLO_ITEM = ObjectFormat(
     "checkItem",
     _types({"text": "name state", "number": "pos"}),
-    ignored=_words("id idChecklist nameData nodeId"),
+    ignored="id idChecklist nameData nodeId",
 )
 _TRELLO_CHECKLIST = ObjectFormat(
     "checklist",
@@ -108,7 +108,7 @@ _TRELLO_ACTION = ObjectFormat(
 _TRELLO_LIST = ObjectFormat(
     "list",
     _types({"id": "id", "text": "name", "boolean": "closed", "number": "pos"}),
-    ignored=_words("creationMethod idBoard idOrganization limits nodeId subscribed type"),
+    ignored="creationMethod idBoard idOrganization limits nodeId subscribed type",
     required="id",
     named_by="name",
 )
@@ -130,13 +130,11 @@ _TRELLO_CARD = ObjectFormat(
         badges=ObjectFormat("card.badges", _types({"integer": "comments"})),
         cover=ObjectFormat("card.cover", _types({"text": "color idAttachment idUploadedBackground"})),
     ),
-    ignored=_words(
-        """
+    ignored="""
         address cardRole checkItemStates creationMethod dateClosed dateCompleted descData email
         idAttachmentCover idBoard idChecklists idOrganization isTemplate limits manualCoverAttachment
         nodeId shortLink shortUrl subscribed url
-        """
-    ),
+        """,
     required="id",
     named_by="name",
 )
@@ -152,21 +150,19 @@ TRELLO_BOARD = ObjectFormat(
         checklists=ListFormat(_TRELLO_CHECKLIST),
         actions=ListFormat(_TRELLO_ACTION),
     ),
-    ignored=_words(
-        """
+    ignored="""
         creationMethod dateClosed dateLastActivity dateLastView datePluginDisable descData enterpriseOwned
         id idBoardSource idEnterprise idMemberCreator idOrganization idTags ixUpdate labelNames limits
         memberships nodeId pinned powerUps prefs premiumFeatures shortLink shortUrl starred subscribed
         templateGallery type url
-        """
-    ),
+        """,
 )
 
 _GITHUB_USER = ObjectFormat("user", _types({"text": "login"}))
 _GITHUB_LABEL = ObjectFormat(
     "label",
     _types({"text": "name color"}),
-    ignored=_words("default id node_id url"),
+    ignored="default id node_id url",
     named_by="name",
     text_field="name",
     repeated=True,
@@ -185,16 +181,14 @@ GITHUB_ISSUE = ObjectFormat(
         milestone=ObjectFormat("milestone", _types({"text": "title due_on"})),
         type=ObjectFormat("issue.type", _types({"text": "name"})),
     ),
-    ignored=_words(
-        """
+    ignored="""
         author_association body_html body_text draft id node_id pull_request repository score updated_at url
-        """
-    ),
+        """,
     named_by="number",
 )
 GITHUB_COMMENT = ObjectFormat(
     "comment",
     _types({"text": "body created_at updated_at issue_url"}, user=_GITHUB_USER),
-    ignored=_words("author_association body_html body_text html_url id node_id url"),
+    ignored="author_association body_html body_text html_url id node_id url",
     named_by="html_url",
 )
