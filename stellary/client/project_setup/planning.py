@@ -15,9 +15,9 @@ from stellary.client.calling.method import C
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.project_setup import contents, structure
 from stellary.client.project_setup._steps import PlanSteps
-from stellary.client.project_setup.changes import Change, summarize
+from stellary.client.project_setup.changes import Change, Kind, summarize
 from stellary.client.project_setup.declaration import Declaration
-from stellary.client.project_setup.matching import Frame, Matched
+from stellary.client.project_setup.matching import Frame, Matched, Pairs
 from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.state import SetupTarget, StateParts, find_project, read_state
@@ -131,23 +131,21 @@ def _plan_removals(matched: Matched, moved: set[str]) -> Iterator[Change]:
         moved: The ids of cards that the plan moves to a declared column.
     """
     declaration = matched.declaration
-    if declaration.automations is not UNSET:
-        for rule in matched.automations.unmatched:
-            yield Change(action="delete", kind="automation", name=rule.name, id=rule.id)
-    deleted: set[str] = set()
-    if declaration.cards is not UNSET:
-        for card in matched.cards.unmatched:
-            deleted.add(card.id)
-            yield Change(action="delete", kind="card", name=card.title, id=card.id)
-    yield from _ColumnRemovals(matched, deleted | moved).plan()
-    for kind, declared, pairs in (
-        ("label", declaration.labels, matched.labels),
-        ("field", declaration.fields, matched.fields),
-    ):
-        if declared is not UNSET:
-            for item in pairs.unmatched:
-                yield Change(action="delete", kind=kind, name=item.name, id=item.id)  # type: ignore[arg-type]
+    yield from _delete_unmatched("automation", declaration.automations, matched.automations)
+    cards = list(_delete_unmatched("card", declaration.cards, matched.cards, "title"))
+    yield from cards
+    yield from _ColumnRemovals(matched, moved | {card.id for card in cards}).plan()
+    yield from _delete_unmatched("label", declaration.labels, matched.labels)
+    yield from _delete_unmatched("field", declaration.fields, matched.fields)
     yield from _member_removals(matched)
+
+
+def _delete_unmatched(
+    kind: Kind, declared: object, pairs: Pairs[Any, Any], name: str = "name"
+) -> Iterator[Change]:
+    """Yield the deletions of the items that are not declared, if any of their kind are."""
+    for item in pairs.unmatched if declared is not UNSET else ():
+        yield Change(action="delete", kind=kind, name=getattr(item, name), id=item.id)
 
 
 class _ColumnRemovals:
@@ -180,16 +178,14 @@ class _ColumnRemovals:
 
     def _removal(self, kind: Any, name: str, id: str, columns: list[str], frame: Frame | None) -> Change:
         count = sum(card.column_id in columns for card in self.cards)
-        if not count:
-            return Change(action="delete", kind=kind, name=name, id=id)
-        target = self._find_target(frame)
-        if target is None:
-            self.matched.problems.note(
-                "", f'the {kind} "{name}" has cards, and no other column remains for them'
-            )
-            return Change(action="delete", kind=kind, name=name, id=id)
-        cards = "its card goes" if count == 1 else f"its {count} cards go"
-        note = f'({cards} to "{target[1]}")'
+        target = self._find_target(frame) if count else None
+        note = ""
+        if target is not None:
+            cards = "its card goes" if count == 1 else f"its {count} cards go"
+            note = f'({cards} to "{target[1]}")'
+        elif count:
+            message = f'the {kind} "{name}" has cards, and no other column remains for them'
+            self.matched.problems.note("", message)
         return Change(action="delete", kind=kind, name=name, note=note, id=id, about=target)
 
     def _find_target(self, first: Frame | None) -> tuple[str, str] | None:
