@@ -64,6 +64,10 @@ class _DeclarationReader:
     def __init__(self, problems: ProblemCollector) -> None:
         self.note = problems.note
 
+    def _reject(self, path: str, message: str) -> Any:
+        self.note(path, message)
+        return INVALID
+
     def read(self, kind: Any, data: Any, path: str) -> Any:
         """Return the data at a path, converted to the type of a declaration's field."""
         origin = get_origin(kind)
@@ -113,15 +117,13 @@ class _DeclarationReader:
 
     def _read_list(self, kind: Any, data: Any, path: str) -> Any:
         if not isinstance(data, list | tuple):
-            self.note(path, f"must be a list, not {_describe(data)}")
-            return INVALID
+            return self._reject(path, f"must be a list, not {_describe(data)}")
         items = [self.read(kind, item, f"{path}[{index}]") for index, item in enumerate(data)]
         return INVALID if any(item is INVALID for item in items) else items
 
     def _read_mapping(self, kinds: tuple[Any, ...], data: Any, path: str) -> Any:
         if not isinstance(data, Mapping):
-            self.note(path, f"must be a mapping, not {_describe(data)}")
-            return INVALID
+            return self._reject(path, f"must be a mapping, not {_describe(data)}")
         values = {}
         name_kind, kind = kinds
         for name, value in data.items():
@@ -135,16 +137,14 @@ class _DeclarationReader:
         if data in words:
             return data
         hint = nearest(data, words) if isinstance(data, str) else ""
-        self.note(path, f"must be one of {', '.join(words)}, not {_describe(data)}{hint}")
-        return INVALID
+        return self._reject(path, f"must be one of {', '.join(words)}, not {_describe(data)}{hint}")
 
     def _apply_checks(self, kind: Any, value: Any, path: str) -> Any:
         if value is INVALID:
             return INVALID
         for check in checks(kind):
             if message := check.problem(value):
-                self.note(path, message)
-                return INVALID
+                return self._reject(path, message)
         return value
 
     def _read_scalar(self, kind: Any, data: Any, path: str) -> Any:
@@ -160,10 +160,7 @@ class _DeclarationReader:
             message = None if isinstance(data, bool) else f"must be true or false, not {_describe(data)}"
         elif type(data) is not int and (kind is int or type(data) is not float):
             message = f"must be a {'whole ' if kind is int else ''}number, not {_describe(data)}"
-        if message:
-            self.note(path, message)
-            return INVALID
-        return data
+        return self._reject(path, message) if message else data
 
     def _read_date(self, data: Any, path: str) -> Any:
         value = data
@@ -172,11 +169,9 @@ class _DeclarationReader:
                 is_day = len(data) == len("2026-04-01")
                 value = date.fromisoformat(data) if is_day else datetime.fromisoformat(data)
             except (TypeError, ValueError):
-                self.note(path, f"must be a date such as 2026-04-01, not {_describe(data)}")
-                return INVALID
+                return self._reject(path, f"must be a date such as 2026-04-01, not {_describe(data)}")
         if isinstance(value, datetime) and value.tzinfo is None:
-            self.note(path, "must have a UTC offset such as +02:00; in Python, a time zone")
-            return INVALID
+            return self._reject(path, "must have a UTC offset such as +02:00; in Python, a time zone")
         return value
 
     def _read_json(self, data: Any, path: str, depth: int = DEPTH_MAX) -> Any:
