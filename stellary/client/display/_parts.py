@@ -87,6 +87,11 @@ def to_cell(part: InlinePart | None) -> Cell:
 
 
 @attrs.frozen
+class Part:
+    """The base class of the parts of a view."""
+
+
+@attrs.frozen
 class Tile:
     """A card on a board.
 
@@ -121,7 +126,7 @@ class Lane:
 
 
 @attrs.frozen
-class Lanes:
+class Lanes(Part):
     """The columns of one scope, side by side."""
 
     lanes: tuple[Lane, ...]
@@ -129,7 +134,7 @@ class Lanes:
 
 
 @attrs.frozen
-class Table:
+class Table(Part):
     """A table.
 
     Attributes:
@@ -154,7 +159,7 @@ class DayCell:
 
 
 @attrs.frozen
-class Month:
+class Month(Part):
     """A month of a calendar.
 
     Attributes:
@@ -188,7 +193,7 @@ class Bar:
 
 
 @attrs.frozen
-class Timeline:
+class Timeline(Part):
     """Bars over time.
 
     Attributes:
@@ -213,7 +218,7 @@ class Share:
 
 
 @attrs.frozen
-class Distribution:
+class Distribution(Part):
     """Counts by name, as horizontal bars."""
 
     title: str
@@ -222,7 +227,7 @@ class Distribution:
 
 
 @attrs.frozen
-class Counts:
+class Counts(Part):
     """A count per day, as vertical bars.
 
     Attributes:
@@ -235,7 +240,7 @@ class Counts:
 
 
 @attrs.frozen
-class Areas:
+class Areas(Part):
     """Amounts per day, as areas one above the other.
 
     Attributes:
@@ -271,7 +276,7 @@ class Figure:
 
 
 @attrs.frozen
-class Figures:
+class Figures(Part):
     """Numbers side by side."""
 
     figures: tuple[Figure, ...]
@@ -287,7 +292,7 @@ class LogLine:
 
 
 @attrs.frozen
-class LogPart:
+class LogPart(Part):
     """The entries of a log, oldest first.
 
     Attributes:
@@ -301,14 +306,14 @@ class LogPart:
 
 
 @attrs.frozen
-class FactList:
+class FactList(Part):
     """Names with their contents."""
 
     facts: tuple[tuple[str, Cell], ...]
 
 
 @attrs.frozen
-class Prose:
+class Prose(Part):
     """A text of one or more paragraphs."""
 
     text: str
@@ -316,7 +321,7 @@ class Prose:
 
 
 @attrs.frozen
-class Points:
+class Points(Part):
     """A bulleted list.
 
     Attributes:
@@ -330,7 +335,7 @@ class Points:
 
 
 @attrs.frozen
-class Section:
+class Section(Part):
     """Parts under a heading."""
 
     title: str
@@ -339,28 +344,10 @@ class Section:
 
 
 @attrs.frozen
-class Grid:
+class Grid(Part):
     """Sections side by side, where there is room."""
 
     sections: tuple[Section | Distribution | Counts, ...]
-
-
-Part = (
-    Lanes
-    | Table
-    | Month
-    | Timeline
-    | Distribution
-    | Counts
-    | Areas
-    | Figures
-    | LogPart
-    | FactList
-    | Prose
-    | Points
-    | Section
-    | Grid
-)
 
 
 # ---------------------------------------------------------------------------------------------- the whole
