@@ -59,16 +59,9 @@ def build_card(
     if card.description:
         text = readable(card.description).strip()
         parts.append(p.Prose(text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"))
-    if card.checklist:
-        steps = [_step(item) for item in card.checklist]
-        parts.append(p.Section("Checklist", (p.Points(tuple(steps)),), len(steps)))
-    if relations:
-        parts.append(
-            p.Section("Relations", (p.Points(tuple(_relation(relation) for relation in relations)),))
-        )
-    if attachments:
-        files = tuple((p.Span(line(attachment.original_name, 120)),) for attachment in attachments)
-        parts.append(p.Section("Files", (p.Points(files),), len(files)))
+    parts += p.list_section("Checklist", map(_step, card.checklist or ()))
+    parts += p.list_section("Relations", map(_relation, relations), counted=False)
+    parts += p.list_section("Files", ((p.Span(line(file.original_name, 120)),) for file in attachments))
     if comments:
         parts.append(_comments(comments, options))
     return View("Card", card.title, tuple(parts), tuple(span for span in facts if span is not None))

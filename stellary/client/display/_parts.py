@@ -343,6 +343,18 @@ class Section(Part):
     count: int | None = None
 
 
+def list_section(title: str, items: Iterable[Cell], *, counted: bool = True) -> list[Section]:
+    """Return a section with a list; an empty list without any items.
+
+    Args:
+        title: The heading.
+        items: The items.
+        counted: Whether their number stands beside the heading.
+    """
+    points = tuple(items)
+    return [Section(title, (Points(points),), len(points) if counted else None)] if points else []
+
+
 @attrs.frozen
 class Grid(Part):
     """Sections side by side, where there is room."""

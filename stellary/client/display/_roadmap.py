@@ -160,17 +160,12 @@ def build_draft_parts(plan: Roadmap, options: p.RenderOptions) -> list[p.Part]:
     days = [day for phase in plan.phases for day in (phase.start_day, phase.end_day)]
     if days:
         parts.append(_draft_timeline(plan, fit_axis([0, *days]), options))
-    if plan.notes:
-        parts.append(
-            p.Section("Notes", (p.Points(tuple((p.Span(line(note, 300)),) for note in plan.notes)),))
-        )
-    misread: list[p.Cell] = [
+    parts += p.list_section("Notes", ((p.Span(line(note, 300)),) for note in plan.notes), counted=False)
+    misread = (
         (p.Span(line(request.text, 100), "warn"), p.Span(line(request.reason, 200), "quiet"))
         for request in plan.not_understood
-    ]
-    if misread:
-        parts.append(p.Section("Not understood", (p.Points(tuple(misread)),)))
-    return parts
+    )
+    return [*parts, *p.list_section("Not understood", misread, counted=False)]
 
 
 def _draft_timeline(plan: Roadmap, days_axis: Axis, options: p.RenderOptions) -> p.Timeline:
@@ -221,25 +216,20 @@ def build_draft(draft: ProjectDraft, options: p.RenderOptions) -> View:
     stage = w.status_tag(draft.stage)
     facts: list[p.Span | p.Meter] = [] if stage is None else [stage]
     facts.append(p.Meter(score, 100, "ready", f"{score} of 100 ready"))
-    parts: list[p.Part] = []
-    if draft.questions:
-        questions = tuple(_question(question) for question in draft.questions)
-        parts.append(p.Section(f"Questions, round {draft.round}", (p.Points(questions),), len(questions)))
-    if draft.missing:
-        points = tuple((p.Span(line(topic, DRAFT_TEXT_MAX)),) for topic in draft.missing)
-        parts.append(p.Section("Missing", (p.Points(points),), len(points)))
-    if draft.roadmap is not None:
-        parts += build_draft_parts(draft.roadmap, options)
-    if draft.answers:
-        answers: list[p.Cell] = [
-            (
-                p.Span(line(answer.text, DRAFT_TEXT_MAX), "quiet"),
-                p.Span(line(summarize(answer.value), DRAFT_TEXT_MAX)),
-            )
-            for answer in draft.answers
-        ]
-        parts.append(p.Section("Answers", (p.Points(tuple(answers)),), len(answers)))
-    return View("Project draft", draft.name, tuple(parts), tuple(facts))
+    answers = (
+        (
+            p.Span(line(answer.text, DRAFT_TEXT_MAX), "quiet"),
+            p.Span(line(summarize(answer.value), DRAFT_TEXT_MAX)),
+        )
+        for answer in draft.answers
+    )
+    parts = (
+        *p.list_section(f"Questions, round {draft.round}", map(_question, draft.questions)),
+        *p.list_section("Missing", ((p.Span(line(topic, DRAFT_TEXT_MAX)),) for topic in draft.missing)),
+        *(() if draft.roadmap is None else build_draft_parts(draft.roadmap, options)),
+        *p.list_section("Answers", answers),
+    )
+    return View("Project draft", draft.name, parts, tuple(facts))
 
 
 def _question(question: Question) -> p.Cell:
