@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import attrs
-
 from stellary.client.errors import UnsuitableDeclaration
 
 PROBLEMS_MAX = 20
 """The maximum number of problems that a message lists."""
-
-
-@attrs.frozen
-class Problem:
-    """A problem at one place of a declaration.
-
-    Attributes:
-        path: ``cards[3].labels[0]``; empty for the declaration as a whole.
-        message: A clause that follows the path: ``the label "Bug" is not declared``.
-    """
-
-    path: str
-    message: str
 
 
 class ProblemCollector:
@@ -36,22 +21,22 @@ class ProblemCollector:
     def __init__(self, source: str = "") -> None:
         self.source = source
         self.lines: dict[str, int] = {}
-        self._noted: list[Problem] = []
+        self._noted: list[tuple[str, str]] = []
         self._earlier: set[str] = set()
 
     def note(self, path: str, message: str) -> None:
         """Note a problem, unless an earlier pass found one at that path, which may be its cause.
 
         Args:
-            path: The place in the declaration, such as ``cards[0].title``.
-            message: The problem, in one sentence without a full stop.
+            path: The place in the declaration, such as ``cards[0].title``; empty for the declaration as a whole.
+            message: A clause that follows the path: ``the label "Bug" is not declared``.
         """
         if path not in self._earlier:
-            self._noted.append(Problem(path, message))
+            self._noted.append((path, message))
 
     def begin_pass(self) -> None:
         """Begin another pass of checks, in which paths that have a problem already are skipped."""
-        self._earlier = {problem.path for problem in self._noted if problem.path}
+        self._earlier = {path for path, _ in self._noted if path}
 
     def refuse(self) -> None:
         """Raise an error if there are problems.
@@ -61,17 +46,15 @@ class ProblemCollector:
         """
         if not self._noted:
             return
-        messages = [self._format(problem) for problem in self._noted[:PROBLEMS_MAX]]
+        messages = [self._format(path, message) for path, message in self._noted[:PROBLEMS_MAX]]
         if len(self._noted) > PROBLEMS_MAX:
             messages.append(f"… and {len(self._noted) - PROBLEMS_MAX} more")
-        raise UnsuitableDeclaration(
-            "\n".join(messages), [(problem.path, problem.message) for problem in self._noted]
-        )
+        raise UnsuitableDeclaration("\n".join(messages), self._noted)
 
-    def _format(self, problem: Problem) -> str:
-        line = self._find_line(problem.path)
+    def _format(self, path: str, message: str) -> str:
+        line = self._find_line(path)
         location = f"{self.source}:{line}" if self.source and line else self.source
-        return ": ".join(part for part in (location, problem.path, problem.message) if part)
+        return ": ".join(part for part in (location, path, message) if part)
 
     def _find_line(self, path: str) -> int | None:
         """Return the line of a path, or of the nearest item around it that has one."""
