@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol, Self
+from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
@@ -29,7 +28,9 @@ from stellary.client.transfer.archive import (
     ReadArchive,
     list_attachments,
 )
+from stellary.client.transfer.bulk_steps import with_own_key
 from stellary.client.transfer.byte_ranges import find_next_start
+from stellary.client.transfer.handle_types import ProjectHandle, ProjectsHandle
 from stellary.client.transfer.json_file import parse_json_file
 from stellary.contract.auth import ME
 from stellary.contract.errors import NotFound
@@ -37,50 +38,11 @@ from stellary.contract.project_exports import EXPORT_PROJECT
 from stellary.contract.project_imports import NotCarried, ProjectImport
 
 if TYPE_CHECKING:
-    from stellary.client.calling.caller import AsyncCaller, SyncCaller
     from stellary.contract.port import RawResponse
 
 TRIES = 3
 """The maximum number of attempts to export a project while its files are being deleted."""
 _ME, _EXPORT = CallPlan(ME), CallPlan(EXPORT_PROJECT)
-
-
-class FilesHandle(Protocol):
-    """The handle of a card's attachments."""
-
-    def with_options(self, *, idempotency_key: str | None) -> Self: ...
-    def _part_loader(self, attachment: str, /) -> Callable[[int], Any]: ...
-    @property
-    def upload(self) -> Callable[..., Any]: ...
-
-
-class CardHandle(Protocol):
-    """The handle of a card."""
-
-    @property
-    def attachments(self) -> FilesHandle: ...
-
-
-class ProjectHandle(Protocol):
-    """The handle of a project."""
-
-    _caller: SyncCaller | AsyncCaller
-    _path_params: Mapping[str, str]
-
-    def card(self, card: str, /) -> CardHandle: ...
-
-
-class ProjectsHandle(Protocol):
-    """The handle of a workspace's projects."""
-
-    _caller: SyncCaller | AsyncCaller
-
-    def with_options(self, *, idempotency_key: None, if_match: None) -> Self: ...
-    def __call__(self, project: str, /) -> ProjectHandle: ...
-    @property
-    def import_file(self) -> Callable[[Any], Any]: ...
-    @property
-    def delete(self) -> Callable[[str], Any]: ...
 
 
 # ---------------------------------------------------------------------------------------------- export
@@ -212,11 +174,10 @@ def import_archive(
         try:
             for packed in archive.files:
                 current = packed.name
-                card = without_key(created.id).card(created.card_ids[packed.card])
+                card = projects(created.id).card(created.card_ids[packed.card])
                 file_progress = progress and partial(_add_progress, progress, sent, total)
-                # Each upload is a separate call with a key derived from the caller's, so a repeated import uploads no file twice.
-                own_key = key and hashlib.sha256(f"{key}\n{packed.id}".encode()).hexdigest()
-                upload = card.attachments.with_options(idempotency_key=own_key).upload
+                # With a key derived from the caller's, so that a repeated import uploads no file twice.
+                upload = with_own_key(card.attachments, packed.id).upload
                 with tempfile.TemporaryFile() as unpacked:
                     archive.unpack(packed, unpacked)
                     yield partial(

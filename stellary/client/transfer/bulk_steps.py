@@ -6,15 +6,15 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stellary.client.calling.steps import Steps
-from stellary.client.transfer.card_rows import CardLists, CardSource, NanMeaning, RowClass, read_cards
+from stellary.client.transfer.card_rows import CardSource, NanMeaning, RowClass, read_cards
+from stellary.client.transfer.handle_types import CardsHandle, Handle, ProjectsHandle
 from stellary.contract.cards import Card, CardChange, CardInColumn
 from stellary.contract.errors import ApiError, FieldProblem, StellaryError
 
 if TYPE_CHECKING:
-    from stellary.client.calling.caller import AsyncCaller, SyncCaller
     from stellary.client.calling.form import ReportProgress
     from stellary.client.transfer.json_file import JsonFile
     from stellary.contract.project_exports import ProjectFile
@@ -22,25 +22,6 @@ if TYPE_CHECKING:
 
 BATCH = 100
 """The number of cards per call; small, so that a progress bar moves."""
-
-
-class Handle(Protocol):
-    """A handle whose calls can be given an idempotency key."""
-
-    _caller: SyncCaller | AsyncCaller
-
-    def with_options(self, *, idempotency_key: str | None) -> Self: ...
-
-
-class CardsHandle(CardLists, Handle, Protocol):
-    """The handle of a project's cards, which has ``create_many`` and ``update_many``."""
-
-
-class ProjectsHandle(Handle, Protocol):
-    """The handle of a workspace's projects."""
-
-    @property
-    def import_file(self) -> Callable[..., Any]: ...
 
 
 H = TypeVar("H", bound=Handle)
@@ -213,14 +194,14 @@ def renumber_rows(error: ApiError, field: str, positions: Sequence[int]) -> None
     )
 
 
-def with_own_key(handle: H, number: int) -> H:
+def with_own_key(handle: H, name: object) -> H:
     """Return the handle for one of the calls. If the caller has set an idempotency key, each call gets a key of its own.
 
     Args:
         handle: The handle.
-        number: The number of the call, which is always the same for the same call.
+        name: The number or the name of the call, which is always the same for the same call.
     """
     key = handle._caller.options.idempotency_key
     if key is None:
         return handle
-    return handle.with_options(idempotency_key=hashlib.sha256(f"{key}\n{number}".encode()).hexdigest())
+    return handle.with_options(idempotency_key=hashlib.sha256(f"{key}\n{name}".encode()).hexdigest())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal, Protocol
 
@@ -13,6 +13,7 @@ from stellary.client.calling import frames
 from stellary.client.calling.frames import Anything, ItemNames, list_spellings
 from stellary.client.calling.nearest import nearest
 from stellary.client.calling.steps import Steps
+from stellary.client.transfer.handle_types import CardsHandle
 from stellary.contract.cards import Card, CardChange, CardInColumn
 from stellary.contract.errors import PreconditionFailed
 from stellary.contract.naming import base, wire_fields
@@ -20,16 +21,6 @@ from stellary.contract.wire import UNSET, invalid, utc
 
 NanMeaning = Literal["omit", "clear"]
 RowClass = type[CardInColumn] | type[CardChange]
-
-
-class CardLists(Protocol):
-    """The handle of a project's cards."""
-
-    _caller: Anything
-    _path_params: Mapping[str, str]
-
-    @property
-    def list(self) -> Callable[..., Anything]: ...
 
 
 class FrameLike(Protocol):
@@ -56,7 +47,7 @@ _CONSTANT = frozenset({"key", "number", "project_id", "scope_id", "created_by_id
 
 
 def read_cards(
-    handle: CardLists, cards: CardSource, cls: RowClass, nan: NanMeaning
+    handle: CardsHandle, cards: CardSource, cls: RowClass, nan: NanMeaning
 ) -> Steps[dict[int, CardInColumn | CardChange]]:
     """Return the requests that rows describe, by their positions. Rows that change nothing are left out.
 
@@ -156,7 +147,7 @@ def _list_rows(cards: Anything, cls: RowClass) -> list[Anything]:
 
 
 def _load_reader(
-    handle: CardLists, columns: Iterable[str], cls: RowClass, nan: NanMeaning
+    handle: CardsHandle, columns: Iterable[str], cls: RowClass, nan: NanMeaning
 ) -> Steps[_RowReader]:
     """Return the reader of rows with these columns, after loading the names that they need."""
     origin = frames.Origin(handle._caller, handle._path_params)
