@@ -26,7 +26,7 @@ ANY_MAX = {
     "reference_server": 8,
     "stellary/asgi.py": 2,
     "stellary/cli": 37,
-    "stellary/client": 596,
+    "stellary/client": 539,
     "stellary/contract": 258,
     "stellary/contrib": 45,
     "stellary/core/accounts": 5,
