@@ -80,15 +80,11 @@ def _load_bytes(data: bytes, suffix: str, name: str) -> tuple[Declaration, Probl
     parsers = {".yaml": _parse_yaml, ".yml": _parse_yaml, ".toml": _parse_toml, ".json": _parse_json}
     parser = parsers.get(suffix.lower())
     if parser is None:
-        problems.note("", f"the file name must end in {', '.join(parsers)}, not in {suffix!r}")
-        problems.refuse()
-    assert parser is not None
-    text = ""
+        problems.fail("", f"the file name must end in {', '.join(parsers)}, not in {suffix!r}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        problems.note("", "the file is not UTF-8")
-        problems.refuse()
+        problems.fail("", "the file is not UTF-8")
     parsed = parser(text, problems)
     if not isinstance(parsed, Mapping):
         problems.refuse()
@@ -124,8 +120,7 @@ def _parse_toml(text: str, problems: ProblemCollector) -> Any:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        problems.note("", f"this is not TOML: {error}")
-    return None
+        problems.fail("", f"this is not TOML: {error}")
 
 
 def _parse_json(text: str, problems: ProblemCollector) -> Any:
@@ -140,10 +135,9 @@ def _parse_json(text: str, problems: ProblemCollector) -> Any:
     try:
         return json.loads(text, object_pairs_hook=build_object)
     except json.JSONDecodeError as error:
-        problems.note("", f"this is not JSON: {error}")
+        problems.fail("", f"this is not JSON: {error}")
     except (ValueError, RecursionError) as error:
-        problems.note("", f"this cannot be read: {error}")
-    return None
+        problems.fail("", f"this cannot be read: {error}")
 
 
 def _import_yaml() -> Any:
@@ -162,10 +156,9 @@ def _parse_yaml(text: str, problems: ProblemCollector) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" at line {mark.line + 1} column {mark.column + 1}" if mark else ""
-        problems.note("", f"this is not YAML: {error.problem or error.context}{where}")
+        problems.fail("", f"this is not YAML: {error.problem or error.context}{where}")
     except (yaml.YAMLError, RecursionError) as error:
-        problems.note("", f"this is not YAML: {str(error).splitlines()[0]}")
-    return None
+        problems.fail("", f"this is not YAML: {str(error).splitlines()[0]}")
 
 
 def _make_loader(yaml: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from stellary.client.errors import UnsuitableDeclaration
 
 PROBLEMS_MAX = 20
@@ -44,12 +46,27 @@ class ProblemCollector:
         Raises:
             UnsuitableDeclaration: There is at least one problem; the error has all of them.
         """
-        if not self._noted:
-            return
+        if self._noted:
+            raise self._to_error()
+
+    def fail(self, path: str, message: str) -> NoReturn:
+        """Raise an error with a problem that ends the reading, and those found before.
+
+        Args:
+            path: The place in the declaration.
+            message: A clause that follows the path.
+
+        Raises:
+            UnsuitableDeclaration: Always.
+        """
+        self.note(path, message)
+        raise self._to_error() from None
+
+    def _to_error(self) -> UnsuitableDeclaration:
         messages = [self._format(path, message) for path, message in self._noted[:PROBLEMS_MAX]]
         if len(self._noted) > PROBLEMS_MAX:
             messages.append(f"… and {len(self._noted) - PROBLEMS_MAX} more")
-        raise UnsuitableDeclaration("\n".join(messages), self._noted)
+        return UnsuitableDeclaration("\n".join(messages), self._noted)
 
     def _format(self, path: str, message: str) -> str:
         line = self._find_line(path)

@@ -150,13 +150,11 @@ def find_project(
         matches = [project for project in projects if project.name == name]
         if len(matches) > 1:
             keys = ", ".join(project.key for project in matches)
-            problems.note("project", f'there are several projects "{name}"; set "key" to one of {keys}')
-            problems.refuse()
+            problems.fail("project", f'there are several projects "{name}"; set "key" to one of {keys}')
         if matches:
             return at.project(matches[0])
     if declared.template and (yield from find_template(at, declared.template)) is None:
-        problems.note("project.template", f'there is no template "{declared.template}"')
-        problems.refuse()
+        problems.fail("project.template", f'there is no template "{declared.template}"')
     return None
 
 
