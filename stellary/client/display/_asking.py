@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -148,9 +147,8 @@ def _load_card(card: Any, view: str | None) -> ViewSteps:
     attachments = (yield card.attachments.list) if details.attachment_count else []
     comments = (yield card.comments.list) if details.comment_count else []
     names = collect_names(labels, people, columns, fields)
-    options = RenderOptions(datetime.now(UTC))
     return build_card(
-        details, options, names, comments=comments, relations=relations, attachments=attachments
+        details, RenderOptions(), names, comments=comments, relations=relations, attachments=attachments
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -189,7 +189,7 @@ def _card_cells(card: Card, options: p.RenderOptions, names: p.Names) -> dict[st
 
 def build_cards(cards: Sequence[Card], names: p.Names) -> View:
     """Render cards as a table with the names of their columns, labels and assignees."""
-    table = build_card_table(cards, p.RenderOptions(datetime.now(UTC)), names)
+    table = build_card_table(cards, p.RenderOptions(), names)
     return View("Cards", w.format_count(len(cards), "card"), (table,))
 
 

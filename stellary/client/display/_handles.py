@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from stellary.client.calling.method import Resource
-from stellary.client.display._parts import Cell, FactList, Span
+from stellary.client.display._parts import Cell, FactList, RenderOptions, Span
 from stellary.client.display._seen import build_view
 from stellary.client.display._sheet import View
 
@@ -39,7 +39,7 @@ def view(
         ValueError: The value has no such view.
     """
     if not isinstance(value, Resource):
-        return build_view(value, view, now=now, most=most, card_url=card_url)
+        return build_view(value, view, RenderOptions(now or datetime.now(UTC), most, card_url))
     if view not in (None, "handle"):
         raise ValueError(f"{type(value).__name__} has no view {view!r}, but handle")
     return build_handle(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from stellary.client._environment import in_notebook
@@ -31,7 +30,7 @@ class LiveLog:
             sys.stdout.write(f"{readable(text_line).rstrip()}\n")
             sys.stdout.flush()
             return
-        view = build_log(self._entries, RenderOptions(datetime.now(UTC)))
+        view = build_log(self._entries, RenderOptions())
         if self._output is None:
             self._output = put(view)
         else:

@@ -7,7 +7,7 @@ text, which the drawing functions escape.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from operator import add
 from typing import Any, Literal
 
@@ -391,12 +391,12 @@ class RenderOptions:
     """The reference time and size limit of a view.
 
     Attributes:
-        now: The reference time: cards due before it are late.
+        now: The reference time: cards due before it are late. By default the current time.
         most: The maximum number of cards per column and rows per table; None uses the default of each part.
         card_url: The beginning of the address of each card, which its key follows; None for cards without an address.
     """
 
-    now: datetime
+    now: datetime = attrs.field(factory=lambda: datetime.now(UTC))
     most: int | None = None
     card_url: str | None = None
 

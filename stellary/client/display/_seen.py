@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -37,22 +36,13 @@ _BUILDERS: dict[str, Builders] = {
 }
 
 
-def build_view(
-    value: Any,
-    view: str | None = None,
-    *,
-    now: datetime | None = None,
-    most: int | None = None,
-    card_url: str | None = None,
-) -> View:
+def build_view(value: Any, view: str | None = None, options: RenderOptions | None = None) -> View:
     """Return the view of a value, a list or a page.
 
     Args:
         value: A value of the API, a page or another list of values.
         view: The name of the view; for a board ``kanban``, ``list`` or ``calendar``. By default the first one.
-        now: The reference time: cards due before it are late. The current time by default.
-        most: The maximum number of cards per column and rows per table.
-        card_url: The beginning of the address of each card, which its key follows. By default, cards lead nowhere.
+        options: The rendering options; by default those of the current time.
 
     Returns:
         The view.
@@ -61,7 +51,7 @@ def build_view(
         TypeError: The value is not a value of the API, and not a list of these.
         ValueError: The value has no such view.
     """
-    options = RenderOptions(datetime.now(UTC) if now is None else now, most, card_url)
+    options = options or RenderOptions()
     if isinstance(value, View):
         return value
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
