@@ -11,18 +11,12 @@ from typing import Literal, TypeAlias
 import attrs
 
 ValueType = Literal["text", "id", "integer", "number", "boolean"]
-FieldType: TypeAlias = "ValueType | ListFormat | ObjectFormat"
+FieldType: TypeAlias = "ValueType | ObjectFormat | list[ValueType | ObjectFormat]"
+"""A plain type, an object, or a list whose items have the same type."""
 
 
 def _split(words: str) -> frozenset[str]:
     return frozenset(words.split())
-
-
-@attrs.frozen
-class ListFormat:
-    """A list whose items have the same type."""
-
-    item: ValueType | ObjectFormat
 
 
 @attrs.frozen
@@ -52,7 +46,7 @@ class ObjectFormat:
         return self.ignored is not None and field not in self.ignored and not field.endswith("_url")
 
 
-def _types(plain: Mapping[ValueType, str], **nested: ListFormat | ObjectFormat) -> Mapping[str, FieldType]:
+def _types(plain: Mapping[ValueType, str], **nested: FieldType) -> Mapping[str, FieldType]:
     """Return the types of fields by name.
 
     Args:
@@ -71,7 +65,7 @@ _TRELLO_OPTION = ObjectFormat(
 )
 _TRELLO_FIELD = ObjectFormat(
     "customField",
-    _types({"id": "id", "text": "name type", "number": "pos"}, options=ListFormat(_TRELLO_OPTION)),
+    _types({"id": "id", "text": "name type", "number": "pos"}, options=[_TRELLO_OPTION]),
     required="id",
     named_by="name",
 )
@@ -90,7 +84,7 @@ _TRELLO_ITEM = ObjectFormat(
 )
 _TRELLO_CHECKLIST = ObjectFormat(
     "checklist",
-    _types({"id": "idCard", "text": "name", "number": "pos"}, checkItems=ListFormat(_TRELLO_ITEM)),
+    _types({"id": "idCard", "text": "name", "number": "pos"}, checkItems=[_TRELLO_ITEM]),
     required="idCard",
     named_by="name",
 )
@@ -122,11 +116,11 @@ _TRELLO_CARD = ObjectFormat(
             "boolean": "dueComplete closed",
             "number": "pos",
         },
-        labels=ListFormat(_TRELLO_LABEL),
-        idLabels=ListFormat("id"),
-        idMembers=ListFormat("id"),
-        attachments=ListFormat(_TRELLO_ATTACHMENT),
-        customFieldItems=ListFormat(_TRELLO_FIELD_ITEM),
+        labels=[_TRELLO_LABEL],
+        idLabels=["id"],
+        idMembers=["id"],
+        attachments=[_TRELLO_ATTACHMENT],
+        customFieldItems=[_TRELLO_FIELD_ITEM],
         badges=ObjectFormat("card.badges", _types({"integer": "comments"})),
         cover=ObjectFormat("card.cover", _types({"text": "color idAttachment idUploadedBackground"})),
     ),
@@ -142,13 +136,13 @@ TRELLO_BOARD = ObjectFormat(
     "board",
     _types(
         {"text": "name desc", "boolean": "closed"},
-        lists=ListFormat(_TRELLO_LIST),
-        cards=ListFormat(_TRELLO_CARD),
-        labels=ListFormat(_TRELLO_LABEL),
-        customFields=ListFormat(_TRELLO_FIELD),
-        members=ListFormat(_TRELLO_MEMBER),
-        checklists=ListFormat(_TRELLO_CHECKLIST),
-        actions=ListFormat(_TRELLO_ACTION),
+        lists=[_TRELLO_LIST],
+        cards=[_TRELLO_CARD],
+        labels=[_TRELLO_LABEL],
+        customFields=[_TRELLO_FIELD],
+        members=[_TRELLO_MEMBER],
+        checklists=[_TRELLO_CHECKLIST],
+        actions=[_TRELLO_ACTION],
     ),
     ignored="""
         creationMethod dateClosed dateLastActivity dateLastView datePluginDisable descData enterpriseOwned
@@ -176,8 +170,8 @@ GITHUB_ISSUE = ObjectFormat(
         },
         user=_GITHUB_USER,
         assignee=_GITHUB_USER,
-        assignees=ListFormat(_GITHUB_USER),
-        labels=ListFormat(_GITHUB_LABEL),
+        assignees=[_GITHUB_USER],
+        labels=[_GITHUB_LABEL],
         milestone=ObjectFormat("milestone", _types({"text": "title due_on"})),
         type=ObjectFormat("issue.type", _types({"text": "name"})),
     ),

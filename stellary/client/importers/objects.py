@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stellary.client.importers.formats import FieldType, ListFormat, ObjectFormat, ValueType
+from stellary.client.importers.formats import FieldType, ObjectFormat, ValueType
 from stellary.client.importers.reading import NAME_MAX, LossReport, text_of
 
 ID_MAX = 100
@@ -76,11 +76,11 @@ def _read_value(
         place = _describe_place(value, value_type) or where
         note(value_type.kind, f"it has no valid {value_type.required}", place)
         return None
-    if isinstance(value_type, ListFormat):
+    if isinstance(value_type, list):
         if not isinstance(value, list):
             note(kind, "it is not a list", where)
             return None
-        items = [_read_value(item, value_type.item, kind, where, note, report) for item in value]
+        items = [_read_value(item, value_type[0], kind, where, note, report) for item in value]
         return [item for item in items if item is not None]
     if not _MATCHES[value_type](value):
         note(kind, f"it is not {_DESCRIPTIONS[value_type]}", where)

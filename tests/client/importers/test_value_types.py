@@ -12,7 +12,6 @@ from stellary.client.importers.formats import (
     GITHUB_COMMENT,
     GITHUB_ISSUE,
     TRELLO_BOARD,
-    ListFormat,
     ObjectFormat,
 )
 from stellary.contract import wire
@@ -28,10 +27,10 @@ _, _, CRASH, MANUAL = ISSUES
 PEOPLE = {"octocat": "jane@example.com", "janedoe": "jane@example.com"}
 FILES = {
     "Trello board": (BOARD, TRELLO_BOARD, partial(read_trello, people=PEOPLE)),
-    "GitHub issues": ([CRASH], ListFormat(GITHUB_ISSUE), partial(read_github_issues, people=PEOPLE)),
+    "GitHub issues": ([CRASH], [GITHUB_ISSUE], partial(read_github_issues, people=PEOPLE)),
     "GitHub comments": (
         COMMENTS,
-        ListFormat(GITHUB_COMMENT),
+        [GITHUB_COMMENT],
         lambda comments: read_github_issues(ISSUES, comments=comments),
     ),
 }
@@ -41,15 +40,15 @@ WRONG_VALUES = {
     "integer": ["4", [1], {"a": 1}, 1.5, True, 10**30, -(10**30)],
     "number": ["4", [1], {"a": 1}, True, 10**30],
     "boolean": ["true", [1], {"a": 1}, 1.5, 1],
-    ListFormat: ["x", {"a": 1}, 1.5, True, 10**30],
+    list: ["x", {"a": 1}, 1.5, True, 10**30],
     ObjectFormat: [[1], 1.5, True, 10**30],
 }
 
 
 def declared_fields(value_type, value, path=()):
     """Yield the path and the type of each declared field of a file; of a list, the first item stands for all."""
-    if isinstance(value_type, ListFormat):
-        yield from declared_fields(value_type.item, value[0] if value else None, (*path, 0))
+    if isinstance(value_type, list):
+        yield from declared_fields(value_type[0], value[0] if value else None, (*path, 0))
     elif isinstance(value_type, ObjectFormat) and isinstance(value, dict):
         for name, field_type in value_type.types.items():
             yield (*path, name), field_type
