@@ -33,7 +33,6 @@ SHARED = {
     "Person": _SAME,
     "Project": _DECLARED,
     "ProjectHandle": _HANDLE,
-    "ProjectsHandle": _HANDLE,
     "RateLimit": _SAME,
     "Scope": _DECLARED,
     "Who": _SAME,
