@@ -53,6 +53,7 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
             raise unknown(f"{path}columnId")
         point = ends[column.id]
         card = rules.build_card(
+            uow,
             item,
             id=uow.new_id(),
             number=number + len(new_cards),
@@ -60,10 +61,6 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
             project_key=loaded.row.key,
             column=column,
             order=point.order,
-            created_by_id=uow.user_id,
-            owner_id=uow.principal_id,
-            new_id=uow.new_id,
-            now=uow.now,
             path=path,
             fields=fields,
         )
@@ -175,16 +172,7 @@ class _CardUpdates:
             raise unknown(f"{path}columnId")
         entered = column if column and column.id != before.column_id else None
         target = rules.find_target_position(before, change, path)
-        after = rules.apply_update(
-            before,
-            change,
-            entered,
-            new_id=self.uow.new_id,
-            now=self.uow.now,
-            owner_id=self.uow.principal_id,
-            path=path,
-            fields=self.fields,
-        )
+        after = rules.apply_update(self.uow, before, change, entered, path=path, fields=self.fields)
         old_order = None if before.archived else self.orders[before.column_id].order_of(before.id)
         if not before.archived and (target or after.archived):
             self.orders[before.column_id].remove(before.id)

@@ -90,6 +90,7 @@ def add_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard, **taken_over:
     column = read_column()
     point = read_end(column)
     card = rules.build_card(
+        uow,
         request,
         id=uow.new_id(),
         number=number,
@@ -97,10 +98,6 @@ def add_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard, **taken_over:
         project_key=loaded.row.project_key,
         column=column,
         order=point.order,
-        created_by_id=uow.user_id,
-        owner_id=uow.principal_id,
-        new_id=uow.new_id,
-        now=uow.now,
         fields=fields,
     )
     if taken_over:
@@ -218,15 +215,7 @@ class _Update:
         if target is None:
             anchors = ("before", self.request.before), ("after", self.request.after)
             ordering.check_anchors(self.uow, before.project_id, anchors)
-        after = rules.apply_update(
-            before,
-            self.request,
-            entered_column,
-            new_id=self.uow.new_id,
-            now=self.uow.now,
-            owner_id=self.uow.principal_id,
-            fields=self.fields,
-        )
+        after = rules.apply_update(self.uow, before, self.request, entered_column, fields=self.fields)
         self.uow.require_version(before.version)
         order = None if after.archived else before.order
         point = None

@@ -282,7 +282,6 @@ def _load_targets(uow: UnitOfWork, row: ImportRow) -> CardTargets:
     fields = {field.id: field for field in project_fields(uow, row.project_id)}
     new_ids = single_imports.index_new_ids(row.new_ids)
     return CardTargets(
-        project_id=row.project_id,
         columns=_load_columns(uow, row),
         column_indexes={id: index for index, (id, _) in enumerate(row.new_ids["columns"]) if id},
         label_ids=new_ids["labels"],

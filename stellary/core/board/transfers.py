@@ -271,15 +271,7 @@ class _Transfer:
         order, key = point.order, self.loaded.row.project_key
         afters: list[Card] = []
         for before, (entered, _) in zip(cards, entering, strict=True):
-            after = rules.apply_update(
-                entered,
-                change,
-                entered_column,
-                new_id=uow.new_id,
-                now=uow.now,
-                owner_id=uow.principal_id,
-                fields=fields,
-            )
+            after = rules.apply_update(uow, entered, change, entered_column, fields=fields)
             number = numbers[before.id]
             moved: dict[str, object] = {
                 "project_id": self.project.project_id,

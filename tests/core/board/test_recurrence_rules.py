@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice, pairwise, product
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -79,7 +80,7 @@ STEPS = st.lists(st.integers(1, 60 * 24 * 45), min_size=5, max_size=60)
 
 def start(rule, zone="UTC", now=MONDAY, **fields):
     request = Recurrence(rule=rule, time_zone=zone, **fields)
-    return recurrences.start_series(request, column_id="c", owner_id="u", now=now)
+    return recurrences.start_series(SimpleNamespace(principal_id="u", now=now), request, "c", "")
 
 
 def list_times(rule, zone_name, now):

@@ -133,9 +133,7 @@ def empty_columns(
     changed_cards, moves = [], dict[str, object]()
     for index, locked in enumerate(locked_cards):
         before = replace_fields(locked.card, order=None if locked.card.archived else index)
-        after = rules.apply_update(
-            before, UpdateCard(), target, new_id=uow.new_id, now=uow.now, owner_id=uow.principal_id
-        )
+        after = rules.apply_update(uow, before, UpdateCard(), target)
         order = None if after.archived else end.order + index
         after = rules.increment_version(before, after, order, uow.now)
         changed_cards.append((after, end.position + GAP * index))

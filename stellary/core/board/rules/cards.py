@@ -21,10 +21,9 @@ from stellary.contract.fields import (
 from stellary.contract.wire import UNSET, camel, invalid
 from stellary.core.board.rules.checklists import is_complete, progress, replace_items
 from stellary.core.board.rules.custom_fields import NO_FIELDS, apply_values
-from stellary.core.board.rules.fields import check_dates, value_or
+from stellary.core.board.rules.fields import Author, check_dates, value_or
 from stellary.core.board.rules.position_index import PositionIndex
 from stellary.core.board.rules.recurrences import start_series, update_series
-from stellary.core.db.base import IdSource
 from stellary.core.kernel.events import (
     CardArchived,
     CardAssigned,
@@ -121,6 +120,7 @@ def find_target_position(before: Card, request: UpdateCard, path: str = "") -> T
 
 
 def build_card(
+    by: Author,
     request: CreateCard,
     *,
     id: str,
@@ -129,10 +129,6 @@ def build_card(
     project_key: str,
     column: LockedColumn,
     order: int,
-    created_by_id: str,
-    owner_id: str,
-    new_id: IdSource,
-    now: datetime,
     path: str = "",
     fields: Mapping[str, CustomField] = NO_FIELDS,
 ) -> Card:
@@ -141,6 +137,7 @@ def build_card(
     Its status is the one of the request, otherwise the status of its column, otherwise ``open``.
 
     Args:
+        by: The user or agent who creates it. The principal owns the recurrence.
         request: The fields of the card.
         id: The id of the card.
         number: Its number in the project.
@@ -148,10 +145,6 @@ def build_card(
         project_key: The key of its project, which is the first part of its own key.
         column: The column that it is created in.
         order: Its index in the column.
-        created_by_id: The user or agent who creates it.
-        owner_id: The user with whose rights the next cards of a series are made.
-        new_id: Generates the ids of checklist items.
-        now: The time of creation.
         path: The path of the request in a larger one, such as ``cards[3].``.
         fields: The custom fields that the request names, as far as the project has them.
 
@@ -159,16 +152,10 @@ def build_card(
         Invalid: The start date is after the due date, or a custom field value or the recurrence is invalid.
     """
     status = request.status or column.card_status or "open"
-    checklist = replace_items(request.checklist or (), (), new_id, f"{path}checklist")
+    checklist = replace_items(request.checklist or (), (), by.new_id, f"{path}checklist")
     recurrence = None
     if request.recurrence:
-        recurrence = start_series(
-            request.recurrence,
-            column_id=column.id,
-            owner_id=owner_id,
-            now=now,
-            path=path,
-        )
+        recurrence = start_series(by, request.recurrence, column.id, path)
     card = build_value(
         Card,
         request,
@@ -181,8 +168,8 @@ def build_card(
         order=order,
         archived=False,
         status=status,
-        completed_at=now if status == "done" else None,
-        created_by_id=created_by_id,
+        completed_at=by.now if status == "done" else None,
+        created_by_id=by.user_id,
         label_ids=_deduplicate(request.label_ids or ()),
         custom_fields=apply_values({}, request.custom_fields, fields, f"{path}customFields."),
         checklist=checklist,
@@ -191,21 +178,19 @@ def build_card(
         attachment_count=0,
         recurrence=recurrence,
         version=1,
-        created_at=now,
-        updated_at=now,
+        created_at=by.now,
+        updated_at=by.now,
     )
     check_dates(card.start_date, card.due_date, f"{path}startDate")
     return card
 
 
 def apply_update(
+    by: Author,
     before: Card,
     request: UpdateCard,
     column: LockedColumn | None,
     *,
-    new_id: IdSource,
-    now: datetime,
-    owner_id: str,
     path: str = "",
     fields: Mapping[str, CustomField] = NO_FIELDS,
 ) -> Card:
@@ -215,12 +200,10 @@ def apply_update(
     which the card became ``done``, as long as it is ``done``.
 
     Args:
+        by: The user or agent who updates it. The principal owns a recurrence that the request sets.
         before: The card before the update.
         request: The update.
         column: The column that the card enters; None if it stays in its column.
-        new_id: Generates the ids of checklist items.
-        now: The time of the update.
-        owner_id: The user with whose rights the next cards of a series are made, if the request sets its recurrence.
         path: The path of the request in a larger one, such as ``cards[3].``.
         fields: The custom fields that it names, as far as the project has them.
 
@@ -229,10 +212,10 @@ def apply_update(
             field value or the recurrence is invalid.
     """
     status = request.status or (column and column.card_status) or before.status
-    completed_at = None if status != "done" else before.completed_at or now
+    completed_at = None if status != "done" else before.completed_at or by.now
     checklist = before.checklist
     if request.checklist is not UNSET:
-        checklist = replace_items(request.checklist, before.checklist, new_id, f"{path}checklist")
+        checklist = replace_items(request.checklist, before.checklist, by.new_id, f"{path}checklist")
     special = {
         "column_id": column.id if column else before.column_id,
         "scope_id": column.scope_id if column else before.scope_id,
@@ -249,7 +232,7 @@ def apply_update(
     }
     after = replace_fields(before, **{**get_set_fields(request, Card), **special})
     if before.recurrence or request.recurrence:
-        recurrence = update_series(before, after, request, owner_id, now, path)
+        recurrence = update_series(by, before, after, request, path)
         after = replace_fields(after, recurrence=recurrence)
     if (after.start_date, after.due_date) != (before.start_date, before.due_date):
         check_dates(

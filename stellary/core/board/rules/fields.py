@@ -1,13 +1,34 @@
-"""Fields of requests: defaults for fields that are not set, and the order of dates."""
+"""Fields of requests and of new items: defaults for fields that are not set, and the order of dates."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from stellary.contract.wire import Unset, invalid, utc
+from stellary.core.db.base import IdSource
 
 T = TypeVar("T")
+
+
+class Author(Protocol):
+    """The one who writes items: the caller in a unit of work, or the importer of a file.
+
+    Attributes:
+        user_id: The user or agent who writes.
+        principal_id: The user whose rights apply.
+        now: The current time.
+        new_id: Generates ids.
+    """
+
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def principal_id(self) -> str: ...
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def new_id(self) -> IdSource: ...
 
 
 def value_or(value: T | Unset, default: T) -> T:

@@ -38,20 +38,16 @@ class CardTargets:
     """The parts of the new project that cards of the file refer to.
 
     Attributes:
-        project_id, project_key: The new project, and its key.
-        columns: Its columns, in the order of the file.
+        columns: The columns of the project, in the order of the file.
         column_indexes: The indexes of the columns, by their ids in the file.
         label_ids: The new ids of labels, by their ids in the file.
         fields: The custom fields, by their ids in the file.
     """
 
-    project_id: str
     columns: Sequence[Column]
     column_indexes: Mapping[str, int]
     label_ids: Mapping[str, str]
     fields: Mapping[str, CustomField]
-    # Rows do not store a card's key, and the project's key is not known yet.
-    project_key: str = ""
 
 
 @attrs.frozen
@@ -117,6 +113,7 @@ def _build_card(
         for index, label_id in enumerate(entry.label_ids or ())
     ]
     card = card_rules.build_card(
+        by,
         convert(
             CreateCard,
             entry,
@@ -126,14 +123,10 @@ def _build_card(
         ),
         id=id,
         number=number,
-        project_id=targets.project_id,
-        project_key=targets.project_key,
+        project_id=by.project_id,
+        project_key="",  # Rows do not store a card's key, and the project's key is not known yet.
         column=column,
         order=order,
-        created_by_id=by.user_id,
-        owner_id=by.user_id,
-        new_id=by.new_id,
-        now=by.now,
         path=path,
         fields=targets.fields,
     )
@@ -155,15 +148,9 @@ def _build_recurrence(
     if not entry.recurrence:
         return None
     index = targets.column_indexes.get(entry.recurrence.column_id or "")
-    recurrence = start_series(
-        convert(Recurrence, entry.recurrence, until=UNSET, column_id=UNSET),
-        column_id=column.id if index is None else targets.columns[index].id,
-        owner_id=by.user_id,
-        now=by.now,
-        path=path,
-    )
-    until = moment(entry.recurrence.until, None)
-    recurrence = replace_fields(recurrence, until=until)
+    request = convert(Recurrence, entry.recurrence, until=UNSET, column_id=UNSET)
+    recurrence = start_series(by, request, (column if index is None else targets.columns[index]).id, path)
+    recurrence = replace_fields(recurrence, until=moment(entry.recurrence.until, None))
     return None if is_over(recurrence, by.now) else recurrence
 
 

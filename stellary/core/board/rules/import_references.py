@@ -49,6 +49,10 @@ class Importer:
     new_id: IdSource
     now: datetime
 
+    @property
+    def principal_id(self) -> str:
+        return self.user_id
+
     def ids(self, count: int) -> list[str]:
         return [self.new_id() for _ in range(count)]
 

@@ -68,7 +68,6 @@ def plan_import(file: ImportProject, by: Importer, default_scope: str) -> Import
     cards = file.cards or []
     card_ids = by.ids(len(cards))
     targets = CardTargets(
-        project_id=by.project_id,
         columns=columns,
         column_indexes=index_ids(file.columns or (), "columns"),
         label_ids={id: labels[index].id for id, index in index_ids(file.labels or (), "labels").items()},

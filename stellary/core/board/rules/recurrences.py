@@ -16,6 +16,7 @@ from stellary.contract.fields import convert, replace_fields
 from stellary.contract.recurrences import CardRecurrence, Recurrence
 from stellary.contract.wire import UNSET, dump, invalid, load, utc
 from stellary.core.board.rules import schedules
+from stellary.core.board.rules.fields import Author
 
 COPIED: Final = (
     *("title", "description", "priority", "estimate", "startDate", "dueDate"),
@@ -28,21 +29,14 @@ _NO_FIELDS: Final[Mapping[str, object]] = {}
 
 
 def start_series(
-    request: Recurrence,
-    *,
-    column_id: str,
-    owner_id: str,
-    now: datetime,
-    path: str = "",
-    later: Mapping[str, object] = _NO_FIELDS,
+    by: Author, request: Recurrence, column_id: str, path: str, later: Mapping[str, object] = _NO_FIELDS
 ) -> CardRecurrence:
     """Return the recurrence that a request sets.
 
     Args:
+        by: The user or agent who sets it. The cards are made with the rights of the principal.
         request: The recurrence.
         column_id: The column of the card.
-        owner_id: The user with whose rights the cards are made.
-        now: The current time.
         path: The path of the card in a larger request, such as ``cards[3].``.
         later: The fields of later cards that differ. Default: none.
 
@@ -52,11 +46,11 @@ def start_series(
     path = f"{path}recurrence"
     schedules.check_rule(request.rule, f"{path}.rule")
     zone = schedules.find_zone(request.time_zone, f"{path}.timeZone")
-    rule = schedules.complete_rule(request.rule, now.astimezone(zone).date())
+    rule = schedules.complete_rule(request.rule, by.now.astimezone(zone).date())
     if "FREQ=HOURLY" in rule or "," in rule.partition("BYHOUR=")[2].partition(";")[0]:
         raise invalid((f"{path}.rule", "must occur at most once a day"))
-    occurrence_at = schedules.find_last(rule, zone, now)
-    next_at = schedules.find_next(rule, zone, occurrence_at, now)
+    occurrence_at = schedules.find_last(rule, zone, by.now)
+    next_at = schedules.find_next(rule, zone, occurrence_at, by.now)
     if next_at is None:
         raise invalid((f"{path}.rule", f"does not occur within {schedules.YEARS} years"))
     until = utc(request.until) if isinstance(request.until, date) else None
@@ -69,7 +63,7 @@ def start_series(
         until=until,
         count=request.count or None,
         column_id=request.column_id or column_id,
-        owner_id=owner_id,
+        owner_id=by.principal_id,
         occurrence_at=occurrence_at,
         next_at=next_at if request.create == "on_schedule" else None,
         later=dict(later),
@@ -79,16 +73,15 @@ def start_series(
 
 
 def update_series(
-    before: Card, after: Card, request: UpdateCard, owner_id: str, now: datetime, path: str = ""
+    by: Author, before: Card, after: Card, request: UpdateCard, path: str
 ) -> CardRecurrence | None:
     """Return the recurrence of a card after an update.
 
     Args:
+        by: The user or agent who updates it.
         before: The card before the update.
         after: The updated card.
         request: The update.
-        owner_id: The user who updates it.
-        now: The time of the update.
         path: The path of the update in a larger request, such as ``cards[3].``.
     """
     recurrence = before.recurrence
@@ -97,13 +90,13 @@ def update_series(
     later = _divide(before, after, request, _NO_FIELDS if recurrence is None else recurrence.later)
     if request.recurrence is not UNSET:
         setting, column_id = request.recurrence, after.column_id
-        return start_series(setting, column_id=column_id, owner_id=owner_id, now=now, path=path, later=later)
+        return start_series(by, setting, column_id, path, later)
     if recurrence is None:
         return None
     next_at = recurrence.next_at
     if recurrence.create == "on_completion" and (before.status == "done") != (after.status == "done"):
         # A card that was made early waits for its own time, so that a series has at most one card a day.
-        next_at = max(now, recurrence.occurrence_at) if after.status == "done" else None
+        next_at = max(by.now, recurrence.occurrence_at) if after.status == "done" else None
     return replace_fields(recurrence, later=later, next_at=next_at)
 
 
