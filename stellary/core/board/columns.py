@@ -19,7 +19,7 @@ from stellary.contract.columns import (
 )
 from stellary.contract.endpoint import Deleted
 from stellary.contract.errors import Conflict
-from stellary.contract.fields import build_value, get_set_fields, replace_fields
+from stellary.contract.fields import get_set_fields, replace_fields
 from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.contract.wire import UNSET, Listing, invalid
 from stellary.core.board import access
@@ -30,6 +30,7 @@ from stellary.core.board.order.siblings import SiblingOrders
 from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.row_types import ColumnRow
 from stellary.core.board.rules.references import unknown
+from stellary.core.board.rules.scopes import build_column
 from stellary.core.board.tables import IS_ESTIMATED, cards, columns, scopes
 from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
@@ -86,17 +87,7 @@ def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Co
         raise unknown("scopeId")
     scope_id, count = scope
     order = count if request.order is UNSET else min(request.order, count)
-    column = build_value(
-        Column,
-        request,
-        id=uow.new_id(),
-        project_id=project.id,
-        scope_id=scope_id,
-        order=order,
-        card_count=0,
-        created_at=uow.now,
-        updated_at=uow.now,
-    )
+    column = build_column(uow, request, project.id, scope_id, order)
     if order < count:
         lock_columns(uow, project.id)
         COLUMN_ORDERS.enter(uow, scope_id, order)

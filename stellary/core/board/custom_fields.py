@@ -68,7 +68,7 @@ _REWRITE = (
 def create_custom_field(uow: UnitOfWork, ref: ProjectRef, request: CreateCustomField) -> CustomField:
     """Create a field; its name must be unique in the project, which has at most 100 fields."""
     project = access.load_locked_project(uow, ref).row
-    field = rules.build_field(request, id=uow.new_id(), project_id=project.id, now=uow.now)
+    field = rules.build_field(uow, request, project.id)
     check_field_count(uow, project.id)
     field_rows.FIELDS.insert(uow, field)
     emit_change(uow, project.workspace_id, None, field)

@@ -38,6 +38,7 @@ from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.changes.changed_values import VALUES_MAX, ChangedValue, describe_values
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.row_types import LabelRow
+from stellary.core.board.rules.fields import new_item
 from stellary.core.board.tables import cards, labels
 from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
@@ -83,15 +84,8 @@ _REMOVE_FROM_CARDS = (
 def create_label(uow: UnitOfWork, ref: ProjectRef, request: CreateLabel) -> Label:
     """Create a label; its name must be unique in the project."""
     project = access.project(uow, ref).row
-    label = build_value(
-        Label,
-        request,
-        id=uow.new_id(),
-        project_id=project.id,
-        color=request.color or DEFAULT_COLOR,
-        created_at=uow.now,
-        updated_at=uow.now,
-    )
+    color = request.color or DEFAULT_COLOR
+    label = build_value(Label, request, project_id=project.id, color=color, **new_item(uow))
     LABELS.insert(uow, label)
     emit_change(uow, project.workspace_id, None, label)
     return label
@@ -119,9 +113,8 @@ def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
     loaded = access.label(uow, ref)
     before = LABELS.to_value(loaded.row)
     after = update_value(before, request, uow.now)
-    if after is not before:
-        LABELS.update(uow, before, after)
-        emit_change(uow, loaded.roles.workspace_id, before, after)
+    LABELS.update(uow, before, after)
+    emit_change(uow, loaded.roles.workspace_id, before, after)
     return after
 
 

@@ -8,7 +8,6 @@ from datetime import date
 from sqlalchemy import Executable, delete, insert, select, update
 
 from stellary.contract.automations import CREATE_AUTOMATION
-from stellary.contract.columns import Column
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, convert, find_changed_fields, replace_fields, update_value
@@ -28,7 +27,7 @@ from stellary.contract.projects import (
     UpdateProject,
 )
 from stellary.contract.refs import ProjectRef, WorkspaceRef
-from stellary.contract.scopes import CreateScope
+from stellary.contract.scopes import CreateScope, ScopeColumn
 from stellary.contract.wire import UNSET, Listing, invalid, load, utc
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import project_sight
@@ -42,8 +41,9 @@ from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.project_members import insert_members
 from stellary.core.board.row_types import ListedProjectRow
 from stellary.core.board.rows import scope_rows
+from stellary.core.board.rules.fields import new_item
 from stellary.core.board.rules.keys import find_free_key
-from stellary.core.board.rules.scopes import build_scope
+from stellary.core.board.rules.scopes import build_column, build_scope
 from stellary.core.board.rules.templates import move_dates
 from stellary.core.board.tables import PROJECT_WORKSPACE_ID, cards, projects
 from stellary.core.board.templates import TEMPLATES, load_file
@@ -106,13 +106,11 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
         Project,
         request,
         estimate_unit=request.estimate_unit or "points",
-        id=uow.new_id(),
         workspace_id=workspace.id,
         key="",
         archived=False,
         member_count=1,
-        created_at=uow.now,
-        updated_at=uow.now,
+        **new_item(uow),
     )
     project = insert_project(
         uow, project, lambda taken: _choose_key(request, taken), template_id=request.template_id
@@ -246,30 +244,12 @@ def _write_with_free_key(
 
 def _insert_template(uow: UnitOfWork, project_id: str, request: CreateProject) -> None:
     template = TEMPLATES[request.template_id]
-    common = {"project_id": project_id, "created_at": uow.now, "updated_at": uow.now}
-    scope = build_scope(
-        CreateScope(name=DEFAULT_SCOPE),
-        id=uow.new_id(),
-        project_id=project_id,
-        order=0,
-        columns=[],
-        now=uow.now,
-    )
-    scope = replace_fields(scope, is_default=True)
+    scope = build_scope(uow, CreateScope(name=DEFAULT_SCOPE), project_id, 0, is_default=True)
     columns = [
-        convert(
-            Column,
-            column,
-            id=uow.new_id(),
-            scope_id=scope.id,
-            order=index,
-            wip_limit=None,
-            card_count=0,
-            **common,
-        )
+        build_column(uow, convert(ScopeColumn, column), project_id, scope.id, index)
         for index, column in enumerate(template.columns)
     ]
-    labels = [convert(Label, label, id=uow.new_id(), **common) for label in template.labels]
+    labels = [convert(Label, label, project_id=project_id, **new_item(uow)) for label in template.labels]
     scope_rows.FIELDS.insert(uow, scope)
     COLUMNS.insert_all(uow, columns)
     LABELS.insert_all(uow, labels)

@@ -29,6 +29,7 @@ from stellary.core.board.finding import check_filter
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.board.row_types import SavedFilterRow
+from stellary.core.board.rules.fields import new_item
 from stellary.core.board.tables import saved_filters
 from stellary.core.db.base import is_given
 from stellary.core.db.row_types import Query
@@ -98,12 +99,10 @@ def create_saved_filter(uow: UnitOfWork, ref: WorkspaceRef, request: CreateSaved
     saved = build_value(
         SavedFilter,
         request,
-        id=uow.new_id(),
         workspace_id=loaded.row.id,
         order=0,
         created_by_id=uow.user_id,
-        created_at=uow.now,
-        updated_at=uow.now,
+        **new_item(uow),
     )
     _check(uow, loaded.roles, saved)
     saved = _enter_list(uow, saved, request)

@@ -6,9 +6,8 @@ from typing import Any
 
 from sqlalchemy import Select, delete, func, select
 
-from stellary.contract.columns import Column
 from stellary.contract.endpoint import Deleted
-from stellary.contract.fields import build_value, field_names, replace_fields
+from stellary.contract.fields import field_names, replace_fields
 from stellary.contract.refs import ProjectRef, ScopeRef
 from stellary.contract.scope_views import SET_VIEW, ScopeViews, SetView, ViewData
 from stellary.contract.scopes import (
@@ -70,39 +69,23 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
     parameters = {"_project_id": project.id}
     count = uow.connection.execute(_COUNT, parameters).scalar_one()
     order = count if request.order is UNSET else min(request.order, count)
-    id = uow.new_id()
     if request.columns is UNSET:
         rows = uow.connection.execute(_DEFAULT_COLUMNS, parameters)
         initial_columns = [ScopeColumn(**row._mapping) for row in rows]
     else:
         initial_columns = request.columns
-    scope = rules.build_scope(
-        request,
-        id=id,
-        project_id=project.id,
-        order=order,
-        columns=[
-            build_value(
-                Column,
-                column,
-                id=uow.new_id(),
-                project_id=project.id,
-                scope_id=id,
-                order=index,
-                card_count=0,
-                created_at=uow.now,
-                updated_at=uow.now,
-            )
-            for index, column in enumerate(initial_columns)
-        ],
-        now=uow.now,
-    )
+    scope = rules.build_scope(uow, request, project.id, order)
+    columns = [
+        rules.build_column(uow, column, project.id, scope.id, index)
+        for index, column in enumerate(initial_columns)
+    ]
+    scope = replace_fields(scope, columns=columns)
     if order < count:
         SCOPE_ORDERS.enter(uow, project.id, order)
     scope_rows.FIELDS.insert(uow, scope)
-    COLUMNS.insert_all(uow, scope.columns)
+    COLUMNS.insert_all(uow, columns)
     emit_change(uow, project.workspace_id, None, scope)
-    for column in scope.columns:
+    for column in columns:
         emit_change(uow, project.workspace_id, None, column)
     return scope
 
@@ -138,9 +121,8 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
         after = rules.apply_update(before, request, order, uow.now)
         if order != before.order:
             SCOPE_ORDERS.forget_place(uow, row.project_id, row.id)
-    if after is not before:
-        scope_rows.FIELDS.update(uow, before, after)
-        emit_change(uow, loaded.roles.workspace_id, before, after)
+    scope_rows.FIELDS.update(uow, before, after)
+    emit_change(uow, loaded.roles.workspace_id, before, after)
     return after
 
 

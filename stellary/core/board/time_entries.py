@@ -41,6 +41,7 @@ from stellary.core.accounts.audience import name_of, sees
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board import access
 from stellary.core.board.row_types import ProjectRow, TimeEntryRow, TimerRow
+from stellary.core.board.rules.fields import new_item
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects, relations, time_entries, timers
 from stellary.core.db.base import IdType, is_given
@@ -259,24 +260,21 @@ def _insert(
     """Insert a time entry of the caller on a card that the caller may change."""
     day = request.day or uow.now.astimezone(UTC).date().isoformat()
     _check_day(uow, day)
-    id, user_id = uow.new_id(), uow.user_id
     entry = build_value(
         TimeEntry,
         request,
-        id=id,
         project_id=project_id,
         card_id=card_id,
-        user_id=user_id,
+        user_id=uow.user_id,
         day=day,
         note=request.note or None,
         card_key="",
         card_title="",
         user_name="",
-        created_at=uow.now,
-        updated_at=uow.now,
+        **new_item(uow),
     )
     ITEMS.insert(uow, entry)
-    entry = _read(uow, id)
+    entry = _read(uow, entry.id)
     emit_change(uow, workspace_id, None, entry)
     return entry
 

@@ -18,9 +18,9 @@ from stellary.contract.custom_fields import (
     UpdateCustomField,
 )
 from stellary.contract.errors import Conflict, Invalid
-from stellary.contract.fields import build_value, update_value
+from stellary.contract.fields import build_value, replace_fields, update_value
 from stellary.contract.wire import UNSET, Unset, invalid
-from stellary.core.board.rules.fields import value_or
+from stellary.core.board.rules.fields import Author, new_item, value_or
 from stellary.core.board.rules.references import unknown
 
 Values = Mapping[str, object]
@@ -165,35 +165,23 @@ def parse_filter(
 # ---------------------------------------------------------------------------------------------- fields
 
 
-def build_field(
-    request: CreateCustomField, *, id: str, project_id: str, now: datetime, path: str = ""
-) -> CustomField:
+def build_field(by: Author, request: CreateCustomField, project_id: str, path: str = "") -> CustomField:
     """Build the field that a request creates.
 
     Args:
+        by: The user or agent who creates it.
         request: The fields of the request.
-        id: The id of the field.
         project_id: The id of its project.
-        now: The time of creation.
         path: The path of the request in a larger one.
 
     Raises:
         Invalid: The options do not match the type.
     """
     options = list(request.options or ())
-    return _check_options(
-        build_value(
-            CustomField,
-            request,
-            id=id,
-            project_id=project_id,
-            options=options,
-            option_ids=find_option_ids(id, options, ()),
-            created_at=now,
-            updated_at=now,
-        ),
-        path,
+    field = build_value(
+        CustomField, request, project_id=project_id, options=options, option_ids=[], **new_item(by)
     )
+    return _check_options(replace_fields(field, option_ids=find_option_ids(field.id, options, ())), path)
 
 
 def find_option_ids(field_id: str, options: Sequence[str], option_ids: Sequence[str]) -> list[str]:

@@ -41,6 +41,11 @@ def value_or(value: T | Unset, default: T) -> T:
     return default if isinstance(value, Unset) else value
 
 
+def new_item(by: Author) -> dict[str, object]:
+    """Return the fields that each new item has: its id, and the times of its creation and of its last change."""
+    return {"id": by.new_id(), "created_at": by.now, "updated_at": by.now}
+
+
 def moment(value: date | Unset | None, default: datetime | None) -> datetime | None:
     """Return the date of a request as midnight UTC, or a default if the request has none.
 

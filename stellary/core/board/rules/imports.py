@@ -24,13 +24,13 @@ from stellary.contract.scope_views import SetView
 from stellary.contract.scopes import Scope
 from stellary.contract.wire import invalid
 from stellary.core.board.rules import custom_fields as field_rules
-from stellary.core.board.rules.fields import check_dates
+from stellary.core.board.rules.fields import new_item
 from stellary.core.board.rules.import_cards import CardTargets, ColumnCounts, plan_cards, plan_comments
 from stellary.core.board.rules.import_losses import list_losses
 from stellary.core.board.rules.import_references import Importer, index_ids, index_values, resolve_reference
 from stellary.core.board.rules.import_relations import build_relations
 from stellary.core.board.rules.relations import Edge
-from stellary.core.board.rules.scopes import ViewSettings, apply_view, views
+from stellary.core.board.rules.scopes import ViewSettings, apply_view, build_column, build_scope
 
 NewRow = dict[str, object]
 
@@ -111,24 +111,20 @@ def _scopes(scopes: Sequence[ImportedScope], by: Importer) -> list[Scope]:
     new_scopes: list[Scope] = []
     for scope_index, scope in enumerate(scopes):
         settings: ViewSettings = {}
+        path = f"scopes[{scope_index}]."
         for view_index, view in enumerate(scope.views or ()):
             remembered = SetView(type=view.type, settings=view.settings)
-            settings = apply_view(
-                scope.active_view, settings, remembered, f"scopes[{scope_index}].views[{view_index}]."
-            )[1]
-        new_scope = build_value(
-            Scope,
+            settings = apply_view(scope.active_view, settings, remembered, f"{path}views[{view_index}].")[1]
+        new_scope = build_scope(
+            by,
             scope,
-            id=by.new_id(),
-            project_id=by.project_id,
-            order=scope_index,
+            by.project_id,
+            scope_index,
             is_default=scope_index == defaults[0],
-            views=views(settings),
-            columns=[],
-            created_at=by.now,
-            updated_at=by.now,
+            active_view=scope.active_view,
+            settings=settings,
+            path=path,
         )
-        check_dates(new_scope.start_date, new_scope.due_date, f"scopes[{scope_index}].startDate")
         new_scopes.append(new_scope)
     return new_scopes
 
@@ -146,24 +142,9 @@ def _columns(
     for column_index, column in enumerate(columns):
         scope = default
         if column.scope_id:
-            scope = new_scopes[
-                resolve_reference(
-                    scope_indexes, column.scope_id, f"columns[{column_index}].scopeId", "scopes"
-                )
-            ]
-        new_columns.append(
-            build_value(
-                Column,
-                column,
-                id=by.new_id(),
-                project_id=by.project_id,
-                scope_id=scope.id,
-                order=counts[scope.id],
-                card_count=0,
-                created_at=by.now,
-                updated_at=by.now,
-            )
-        )
+            path = f"columns[{column_index}].scopeId"
+            scope = new_scopes[resolve_reference(scope_indexes, column.scope_id, path, "scopes")]
+        new_columns.append(build_column(by, column, by.project_id, scope.id, counts[scope.id]))
         counts[scope.id] += 1
     return new_columns
 
@@ -173,13 +154,7 @@ def _labels(file: ImportProject, by: Importer) -> list[Label]:
     index_values((label.name.casefold() for label in entries), "labels", "name")
     return [
         build_value(
-            Label,
-            label,
-            id=by.new_id(),
-            project_id=by.project_id,
-            color=label.color or DEFAULT_COLOR,
-            created_at=by.now,
-            updated_at=by.now,
+            Label, label, project_id=by.project_id, color=label.color or DEFAULT_COLOR, **new_item(by)
         )
         for label in entries
     ]
@@ -189,8 +164,6 @@ def _fields(file: ImportProject, by: Importer) -> list[CustomField]:
     entries = file.custom_fields or []
     index_values((field.name.casefold() for field in entries), "customFields", "name")
     return [
-        field_rules.build_field(
-            field, id=by.new_id(), project_id=by.project_id, now=by.now, path=f"customFields[{index}]."
-        )
+        field_rules.build_field(by, field, by.project_id, f"customFields[{index}].")
         for index, field in enumerate(entries)
     ]

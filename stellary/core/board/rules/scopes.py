@@ -1,20 +1,23 @@
-"""Rules of scopes: building and updating them, and the settings of their views."""
+"""Rules of scopes: building and updating them and their columns, and the settings of their views."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from stellary.contract.columns import Column
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, update_value
+from stellary.contract.project_imports import ImportedScope
 from stellary.contract.scope_views import SETTINGS_BYTES_MAX, SETTINGS_MAX, SetView
 from stellary.contract.scopes import VIEW_TYPES, CreateScope, Scope, ScopeView, UpdateScope, ViewType
-from stellary.contract.wire import dump, invalid
-from stellary.core.board.rules.fields import check_dates, value_or
+from stellary.contract.wire import Request, dump, invalid
+from stellary.core.board.rules.fields import Author, check_dates, new_item, value_or
 
 ViewSettings = Mapping[str, dict[str, object]]
 """The settings of views, by their type; a view without settings is left out."""
+_NO_SETTINGS: Final[ViewSettings] = {}
 
 
 def views(settings: ViewSettings) -> list[ScopeView]:
@@ -23,17 +26,27 @@ def views(settings: ViewSettings) -> list[ScopeView]:
 
 
 def build_scope(
-    request: CreateScope, *, id: str, project_id: str, order: int, columns: list[Column], now: datetime
+    by: Author,
+    request: CreateScope | ImportedScope,
+    project_id: str,
+    order: int,
+    *,
+    is_default: bool = False,
+    active_view: ViewType = "kanban",
+    settings: ViewSettings = _NO_SETTINGS,
+    path: str = "",
 ) -> Scope:
-    """Build the scope that a request creates.
+    """Build the scope that a request creates, without columns.
 
     Args:
+        by: The user or agent who creates it.
         request: The fields of the scope.
-        id: The id of the scope.
         project_id: The id of its project.
         order: Its index in the project.
-        columns: Its columns.
-        now: The time of creation.
+        is_default: Whether it is the default scope of its project.
+        active_view: Its active view.
+        settings: The settings of its views.
+        path: The path of the request in a larger one, such as ``scopes[3].``.
 
     Raises:
         Invalid: The start date is after the due date.
@@ -41,18 +54,30 @@ def build_scope(
     scope = build_value(
         Scope,
         request,
-        id=id,
         project_id=project_id,
         order=order,
-        is_default=False,
-        active_view="kanban",
-        views=views({}),
-        columns=columns,
-        created_at=now,
-        updated_at=now,
+        is_default=is_default,
+        active_view=active_view,
+        views=views(settings),
+        columns=[],
+        **new_item(by),
     )
-    check_dates(scope.start_date, scope.due_date, "startDate")
+    check_dates(scope.start_date, scope.due_date, f"{path}startDate")
     return scope
+
+
+def build_column(by: Author, request: Request, project_id: str, scope_id: str, order: int) -> Column:
+    """Build the column that a request creates, without cards.
+
+    Args:
+        by: The user or agent who creates it.
+        request: The fields of the column.
+        project_id: The id of its project.
+        scope_id: The id of its scope.
+        order: Its index in the scope.
+    """
+    ids = {"project_id": project_id, "scope_id": scope_id}
+    return build_value(Column, request, **ids, order=order, card_count=0, **new_item(by))
 
 
 def apply_update(before: Scope, request: UpdateScope, order: int, now: datetime) -> Scope:
