@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import attrs
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Integer,
     Select,
     String,
+    TextClause,
     and_,
     bindparam,
     case,
@@ -134,60 +136,48 @@ def _bind_time(name: str) -> ColumnElement[datetime]:
     return bindparam(name, type_=cards.c.due_date.type)
 
 
-_IDS: ColumnElement[str] = bindparam("_ids", expanding=True)
-_OF_PROJECT = is_among(cards.c.project_id, "ids")
-_NONE = literal_column("0", Integer)
-_NO_ESTIMATE = literal_column("CAST(NULL AS BIGINT)", cards.c.estimate.type)
+_NO_COLUMN, _OPEN, _DONE = (literal_column(text, String) for text in ("''", "'open'", "'done'"))
+_NO_COUNTS: Mapping[str, ColumnElement[Any]] = {
+    **dict.fromkeys(("cards", "overdue", "due_soon", "week", "month"), literal_column("0", Integer)),
+    "estimate": literal_column("CAST(NULL AS BIGINT)", cards.c.estimate.type),
+}
+"""What each part of the counts of projects has for the fields that it does not count, in their order."""
+
+
+def _count_cards(
+    column_id: ColumnElement[str],
+    status: ColumnElement[str],
+    *conditions: ColumnElement[bool] | TextClause,
+    **counts: ColumnElement[Any],
+) -> Select[Any]:
+    """Return a part of the counts of projects, by their columns and by status as far as these are read from cards."""
+    group = (cards.c.project_id, column_id, status)
+    return (
+        select(*group, *{**_NO_COUNTS, **counts}.values())
+        .where(is_among(cards.c.project_id, "ids"), *conditions)
+        .group_by(*(part for part in group if isinstance(part, Column)))
+    )
+
+
 # Each part reads an index that has all of its columns, and only the cards that it counts.
 _OF_PROJECTS = union_all(
-    select(
-        cards.c.project_id,
-        cards.c.column_id,
-        cards.c.status,
-        func.count(),
-        _NONE,
-        _NONE,
-        _NONE,
-        _NONE,
-        _NO_ESTIMATE,
-    )
-    .where(_OF_PROJECT, IS_COUNTED)
-    .group_by(cards.c.project_id, cards.c.column_id, cards.c.status),
-    select(
-        cards.c.project_id,
-        literal_column("''", String),
-        literal_column("'open'", String),
-        _NONE,
-        _count_where(cards.c.due_date < _bind_time("today")),
-        _count_where(cards.c.due_date >= _bind_time("today")),
-        _NONE,
-        _NONE,
-        _NO_ESTIMATE,
-    )
-    .where(_OF_PROJECT, IS_DUE, cards.c.due_date < _bind_time("soon"))
-    .group_by(cards.c.project_id),
-    select(
-        cards.c.project_id,
-        literal_column("''", String),
-        literal_column("'done'", String),
-        _NONE,
-        _NONE,
-        _NONE,
-        _count_where(cards.c.completed_at >= _bind_time("week")),
-        func.count(),
-        _NO_ESTIMATE,
-    )
-    .where(_OF_PROJECT, cards.c.completed_at >= _bind_time("month"))
-    .group_by(cards.c.project_id),
-    select(
-        cards.c.project_id,
-        cards.c.column_id,
-        literal_column("'open'", String),
-        *[_NONE] * 5,
-        func.sum(cards.c.estimate),
-    )
-    .where(_OF_PROJECT, IS_ESTIMATED)
-    .group_by(cards.c.project_id, cards.c.column_id),
+    _count_cards(cards.c.column_id, cards.c.status, IS_COUNTED, cards=func.count()),
+    _count_cards(
+        _NO_COLUMN,
+        _OPEN,
+        IS_DUE,
+        cards.c.due_date < _bind_time("soon"),
+        overdue=_count_where(cards.c.due_date < _bind_time("today")),
+        due_soon=_count_where(cards.c.due_date >= _bind_time("today")),
+    ),
+    _count_cards(
+        _NO_COLUMN,
+        _DONE,
+        cards.c.completed_at >= _bind_time("month"),
+        week=_count_where(cards.c.completed_at >= _bind_time("week")),
+        month=func.count(),
+    ),
+    _count_cards(cards.c.column_id, _OPEN, IS_ESTIMATED, estimate=func.sum(cards.c.estimate)),
 )
 _COLUMNS: Select[Any] = (
     select(columns.c.project_id, columns.c.id, columns.c.scope_id, columns.c.name)
