@@ -307,18 +307,9 @@ class _SentCard:
     """A card of a part, with the relations that its file lists."""
 
     id: str | None
+    new_id: str
+    number: int | None
     relations: list[ImportedRelation]
-
-
-@attrs.frozen
-class _SentCards:
-    """All cards of an import, in the order of the file."""
-
-    cards: Sequence[_SentCard]
-    new_ids: Sequence[str]
-    numbers: Sequence[int | None]
-    ignored: Sequence[str]
-    not_carried: Sequence[NotCarried]
 
 
 def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[single_imports.Imported, CreateImport]:
@@ -338,10 +329,11 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[single_imp
     row = loaded.row
     _require_open(row)
     header = load(CreateImport, orjson.loads(row.header))
-    sent = _load_sent(uow, row.id)
+    parts = _PARTS.all(uow.connection, {"_import_id": row.id})
+    sent_cards = [card for part in parts for card in _read_cards(part)]
     by = single_imports.load_importer(uow, row.project_id)
     people_by_email = single_imports.load_people_by_email(uow, row.workspace_id, (), header)
-    outside = _write_relations(uow, sent, by)
+    outside = _write_relations(uow, sent_cards, by)
     assignee_ids, unassigned = _unassign_strangers(uow, row)
     for column_id, (_, unarchived) in row.column_counts.items():
         if unarchived > LARGE:
@@ -369,18 +361,18 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[single_imp
         project,
         member_count=len(members),
         column_ids=[new_id for _, new_id in row.new_ids["columns"]],
-        card_ids=list(sent.new_ids),
-        ignored=sorted({*row.ignored, *sent.ignored}),
+        card_ids=[card.new_id for card in sent_cards],
+        ignored=sorted({*row.ignored}.union(*(part.ignored for part in parts))),
         not_carried=[
             *single_imports.list_other_key(header, project.key),
             *strangers,
             *unassigned,
             *outside,
-            *merge_losses(sent.not_carried),
+            *merge_losses(read(NotCarried, loss) for part in parts for loss in part.not_carried),
         ],
     )
     new_ids = dict(single_imports.index_new_ids(row.new_ids))
-    entries = zip((card.id for card in sent.cards), sent.new_ids, sent.numbers, strict=True)
+    entries = ((card.id, card.new_id, card.number) for card in sent_cards)
     new_ids["cards"] = single_imports.index_card_ids(header, entries)
     scope_ids = [new_id for _, new_id in row.new_ids["scopes"]]
     return single_imports.Imported(answer, by, loaded.roles.organization_id or "", scope_ids, new_ids), header
@@ -397,27 +389,18 @@ def _load_columns(uow: UnitOfWork, row: ImportRow) -> list[Column]:
     return [columns[new_id] for _, new_id in row.new_ids["columns"]]
 
 
-def _load_sent(uow: UnitOfWork, import_id: str) -> _SentCards:
-    sent_cards: list[_SentCard] = []
-    new_ids: list[str] = []
-    numbers: list[int | None] = []
-    ignored: set[str] = set()
-    not_carried: list[NotCarried] = []
-    for part in _PARTS.all(uow.connection, {"_import_id": import_id}):
-        for index, (id, new_id, number) in enumerate(part.cards):
-            relations = part.relations.get(str(index), [])
-            sent_cards.append(_SentCard(id, [load(ImportedRelation, relation) for relation in relations]))
-            new_ids.append(new_id)
-            numbers.append(number)
-        ignored.update(part.ignored)
-        not_carried += [read(NotCarried, loss) for loss in part.not_carried]
-    return _SentCards(sent_cards, new_ids, numbers, sorted(ignored), not_carried)
+def _read_cards(part: ImportPartRow) -> list[_SentCard]:
+    relations = {
+        int(index): [load(ImportedRelation, item) for item in items]
+        for index, items in part.relations.items()
+    }
+    return [_SentCard(*entry, relations.get(index, [])) for index, entry in enumerate(part.cards)]
 
 
-def _write_relations(uow: UnitOfWork, sent: _SentCards, by: Importer) -> list[NotCarried]:
+def _write_relations(uow: UnitOfWork, sent_cards: Sequence[_SentCard], by: Importer) -> list[NotCarried]:
     """Insert the relations of all cards, and return those to cards of other projects."""
-    indexes = index_ids(sent.cards, "cards")
-    edges, outside = build_relations(sent.cards, indexes, sent.new_ids, RELATIONS_MAX)
+    indexes, new_ids = index_ids(sent_cards, "cards"), [card.new_id for card in sent_cards]
+    edges, outside = build_relations(sent_cards, indexes, new_ids, RELATIONS_MAX)
     single_imports.write_relations(uow, build_relation_rows(edges, by))
     return outside
 
