@@ -277,37 +277,18 @@ class NamedCardRow(TitleRow):
     scope_id: str
 
 
-class ProjectHitRow(ItemRow):
-    """A project that a search finds."""
-
-    name: str
-    description: str | None
-    archived: bool
-
-
-class OnCardHitRow(ItemRow):
-    """A card, or a comment on it, that a search finds."""
+class HitRow(ItemRow):
+    """A project, a card, or a comment on a card that a search finds."""
 
     project_id: str
     key: str
     project_archived: bool
-    card_id: str
-    number: int
+    card_id: str | None
+    number: int | None
     title: str
     archived: bool
-
-
-class CardHitRow(OnCardHitRow):
-    """A card that a search finds."""
-
-    description: str | None
+    content: str | None
     checklist: list[dict[str, str]]
-
-
-class CommentHitRow(OnCardHitRow):
-    """A comment that a search finds."""
-
-    content: str
 
 
 class PositionRow(RowType):

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal, null, or_, select
 
 from stellary.contract.cards import Card
 from stellary.contract.comments import Comment
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.projects import Project
 from stellary.contract.search import FoundKind, Hit
-from stellary.core.board.row_types import CardHitRow, CommentHitRow, OnCardHitRow, ProjectHitRow
+from stellary.core.board.row_types import HitRow
 from stellary.core.board.tables import cards, comments, projects
-from stellary.core.db.base import is_among, is_given
+from stellary.core.db.base import Json, is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.search_sources import MakeSnippet, SearchEntry, SearchSource
 from stellary.core.kernel.unit import UnitOfWork
-
-HitRow = TypeVar("HitRow", ProjectHitRow, CardHitRow, CommentHitRow)
 
 # ---------------------------------------------------------------------------------------------- into the index
 
@@ -200,32 +198,29 @@ def join_archived(
     return joined, archived
 
 
-_PROJECT_COLUMNS = (
-    projects.c.id.label("project_id"),
-    projects.c.key,
-    projects.c.archived.label("project_archived"),
-)
-_OF_CARD = (*_PROJECT_COLUMNS, cards.c.id.label("card_id"), cards.c.number, cards.c.title, cards.c.archived)
-_IN_WORKSPACE = is_given(projects.c.workspace_id)
-_PROJECT_HITS = select(projects).where(_IN_WORKSPACE, is_among(projects.c.id))
-_CARD_HITS = (
-    select(
-        *_OF_CARD, cards.c.id, cards.c.description, cards.c.checklist, cards.c.created_at, cards.c.updated_at
-    )
-    .join_from(cards, projects)
-    .where(_IN_WORKSPACE, is_among(cards.c.id))
-)
-_COMMENT_HITS = (
-    select(*_OF_CARD, comments.c.id, comments.c.content, comments.c.created_at, comments.c.updated_at)
-    .join_from(comments, cards)
-    .join(projects)
-    .where(_IN_WORKSPACE, is_among(comments.c.id))
-)
+def _build_source(
+    kind: FoundKind, table: Table, source: FromClause, **columns: ColumnElement[Any]
+) -> SearchSource:
+    """Return the source of projects, or of cards or comments in them.
 
+    Args:
+        kind: The kind of hits.
+        table: The table of the items that are found.
+        source: The tables from which the statement selects.
+        **columns: The columns of ``HitRow`` that not all kinds have in common. Default: no card, and no checklist.
+    """
+    columns = {"card_id": null(), "number": null(), "checklist": literal([], Json), **columns}
+    rows = select(
+        projects.c.id.label("project_id"),
+        projects.c.key,
+        projects.c.archived.label("project_archived"),
+        table.c.id,
+        table.c.created_at,
+        table.c.updated_at,
+        *(column.label(name) for name, column in columns.items()),
+    ).select_from(source)
+    query = Query(HitRow, rows.where(is_given(projects.c.workspace_id), is_among(table.c.id)))
 
-def _build_loader(
-    query: Query[HitRow], build_hit: Callable[[HitRow, MakeSnippet], Hit]
-) -> Callable[[UnitOfWork, str, str, Collection[str], MakeSnippet], Mapping[str, Hit]]:
     def load_hits(
         uow: UnitOfWork,
         organization_id: str,
@@ -234,55 +229,47 @@ def _build_loader(
         make_snippet: MakeSnippet,
     ) -> Mapping[str, Hit]:
         parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
-        return {row.id: build_hit(row, make_snippet) for row in query.all(uow.connection, parameters)}
+        return {
+            row.id: Hit(
+                kind=kind,
+                id=row.id,
+                title=row.title,
+                snippet=make_snippet(_card_text(row.content, [step["title"] for step in row.checklist])),
+                project_id=row.project_id,
+                card_id=row.card_id,
+                card_key=None if row.number is None else f"{row.key}-{row.number}",
+                document_id=None,
+                archived=row.archived or row.project_archived,
+                created_at=row.created_at,
+                updated_at=row.updated_at,
+            )
+            for row in query.all(uow.connection, parameters)
+        }
 
-    return load_hits
-
-
-def _project(row: ProjectHitRow, make_snippet: MakeSnippet) -> Hit:
-    return Hit(
-        kind="project",
-        id=row.id,
-        title=row.name,
-        snippet=make_snippet(row.description or ""),
-        project_id=row.id,
-        card_id=None,
-        card_key=None,
-        document_id=None,
-        archived=row.archived,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def _card(row: CardHitRow, make_snippet: MakeSnippet) -> Hit:
-    text = _card_text(row.description, [step["title"] for step in row.checklist])
-    return _on_card("card", row, make_snippet(text))
+    return SearchSource(kind, BOARD_READ, load_hits)
 
 
-def _comment(row: CommentHitRow, make_snippet: MakeSnippet) -> Hit:
-    return _on_card("comment", row, make_snippet(row.content))
-
-
-def _on_card(kind: FoundKind, row: OnCardHitRow, snippet: str | None) -> Hit:
-    return Hit(
-        kind=kind,
-        id=row.id,
-        title=row.title,
-        snippet=snippet,
-        project_id=row.project_id,
-        card_id=row.card_id,
-        card_key=f"{row.key}-{row.number}",
-        document_id=None,
-        archived=row.archived or row.project_archived,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
+_OF_CARD = {"card_id": cards.c.id} | {name: cards.c[name] for name in ("number", "title", "archived")}
+_CARDS_IN_PROJECTS = cards.join(projects)
 SOURCES = (
-    SearchSource("card", BOARD_READ, _build_loader(Query(CardHitRow, _CARD_HITS), _card)),
-    SearchSource("comment", BOARD_READ, _build_loader(Query(CommentHitRow, _COMMENT_HITS), _comment)),
-    SearchSource("project", BOARD_READ, _build_loader(Query(ProjectHitRow, _PROJECT_HITS), _project)),
+    _build_source(
+        "card",
+        cards,
+        _CARDS_IN_PROJECTS,
+        **_OF_CARD,
+        content=cards.c.description,
+        checklist=cards.c.checklist,
+    ),
+    _build_source(
+        "comment", comments, comments.join(_CARDS_IN_PROJECTS), **_OF_CARD, content=comments.c.content
+    ),
+    _build_source(
+        "project",
+        projects,
+        projects,
+        title=projects.c.name,
+        archived=projects.c.archived,
+        content=projects.c.description,
+    ),
 )
 """The search sources of boards."""
