@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, cast
 
 import attrs
-from sqlalchemy import ColumnElement, Select, bindparam, select, tuple_, union_all
+from sqlalchemy import Select, bindparam, select, tuple_
 
 from stellary.contract.cards import Card
 from stellary.contract.fields import convert
@@ -36,17 +36,18 @@ from stellary.core.board.columns import column_values
 from stellary.core.board.comments import ROWS
 from stellary.core.board.labels import load_labels
 from stellary.core.board.listing import in_board_order
+from stellary.core.board.relations import select_relations
 from stellary.core.board.row_types import (
     ExportedAttachmentRow,
     ExportedCardCommentRow,
-    ExportedRelationRow,
     ProjectRow,
+    RelationRow,
 )
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rows.field_rows import project_fields
 from stellary.core.board.rows.scope_rows import project_scopes
 from stellary.core.board.rules import relations as relation_rules
-from stellary.core.board.tables import attachments, cards, comments, projects, relations
+from stellary.core.board.tables import attachments, cards, comments, projects
 from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
@@ -86,38 +87,10 @@ _ATTACHMENTS = Query(
     .where(is_among(attachments.c.card_id, "ids"))
     .order_by(attachments.c.id),
 )
-
-
-def _relations() -> Select[Any]:
-    """Build the statement for the relations of the cards ``_ids``, as each of them sees it."""
-
-    def select_end(
-        card_id: ColumnElement[str], other_id: ColumnElement[str], from_source: int
-    ) -> Select[Any]:
-        return (
-            select(
-                relations.c.id,
-                relations.c.type,
-                bindparam(None, from_source).label("from_source"),
-                card_id.label("card_id"),
-                cards.c.id.label("other_id"),
-                cards.c.project_id.label("other_project_id"),
-                cards.c.number,
-                projects.c.key,
-            )
-            .join_from(relations, cards, cards.c.id == other_id)
-            .join(projects)
-            .where(is_among(card_id, "ids"))
-        )
-
-    ends = union_all(
-        select_end(relations.c.source_id, relations.c.target_id, 1),
-        select_end(relations.c.target_id, relations.c.source_id, 0),
-    ).subquery("found")
-    return select(ends).order_by(ends.c.id, ends.c.from_source.desc())
-
-
-_RELATIONS = Query(ExportedRelationRow, _relations())
+_ENDS = select_relations(lambda card_id: is_among(card_id, "ids"))
+_RELATIONS = Query(
+    RelationRow, _ENDS.order_by(_ENDS.selected_columns.id, _ENDS.selected_columns.from_source.desc())
+)
 
 
 def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
@@ -237,7 +210,7 @@ class _CardReader:
                 relations=[
                     _relation(row, self.project.id)
                     for row in relations_by_card[card.id]
-                    if self.sight.sees(row.other_project_id) and self._is_first(row, related_ids)
+                    if self.sight.sees(row.project_id) and self._is_first(row, related_ids)
                 ],
                 attachments=[
                     _ATTACHMENT_FIELDS.to_value(row, uploaded_by=find_person(row.uploaded_by_id))
@@ -248,12 +221,12 @@ class _CardReader:
             for card in batch
         ]
 
-    def _is_first(self, row: ExportedRelationRow, related_ids: set[str]) -> bool:
+    def _is_first(self, row: RelationRow, related_ids: set[str]) -> bool:
         """Return whether a relation is written as its card sees it: the source, or for ``related_to`` the first in the file.
 
         A relation of the latter type is in ``related_ids`` from its first card on, until its second one.
         """
-        if row.other_project_id != self.project.id:
+        if row.project_id != self.project.id:
             return True
         if row.type != "related_to":
             return bool(row.from_source)
@@ -282,9 +255,9 @@ class People:
         return FilePerson(name=person.name, email=person.email if reaches else None)
 
 
-def _relation(row: ExportedRelationRow, project_id: str) -> FileRelation:
+def _relation(row: RelationRow, project_id: str) -> FileRelation:
     return FileRelation(
         type=relation_rules.type_seen_by(row.type, from_source=bool(row.from_source)),
-        target_card_id=row.other_id if row.other_project_id == project_id else None,
+        target_card_id=row.other_id if row.project_id == project_id else None,
         target_key=f"{row.key}-{row.number}",
     )

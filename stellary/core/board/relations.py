@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     Executable,
     Select,
     bindparam,
@@ -92,29 +92,29 @@ def _select_path() -> Select[Any]:
     return select(before.c.id).where(is_given(before.c.id, "target_id")).limit(1)
 
 
-def _select_relations() -> Select[Any]:
-    """Build the statement for the relations of a card with the cards at their other ends."""
+def select_relations(is_wanted: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> Select[Any]:
+    """Return the statement for the relations of some cards, as each of them sees it, with the cards at the other ends.
+
+    Args:
+        is_wanted: Returns the condition that a column has the id of one of the cards.
+    """
     ends = [
         (relations.c.source_id, relations.c.target_id, true()),
         (relations.c.target_id, relations.c.source_id, false()),
     ]
     relation_ends = union_all(
         *(
-            select(
-                *_FIELDS.columns,
-                from_source.label("from_source"),
-                *_OTHER,
-            )
-            .select_from(relations.join(cards, cards.c.id == other).join(projects))
-            .where(card_end == bindparam("_card_id"))
-            for card_end, other, from_source in ends
+            select(*_FIELDS.columns, from_source.label("from_source"), card_id.label("card_id"), *_OTHER)
+            .select_from(relations.join(cards, cards.c.id == other_id).join(projects))
+            .where(is_wanted(card_id))
+            for card_id, other_id, from_source in ends
         )
     ).subquery("seen")
     return select(relation_ends)
 
 
 _PATH_TO_SOURCE = _select_path()
-_RELATIONS = _select_relations()
+_RELATIONS = select_relations(lambda card_id: card_id == bindparam("_card_id"))
 _LIST = Pages(RelationRow, _RELATIONS, _RELATIONS.selected_columns.id)
 _LIMITED_LIST = Pages(
     RelationRow,
@@ -166,10 +166,10 @@ def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing
     Relations with cards of projects that the caller does not see are left out.
     """
     loaded = access.card_with_sight(uow, ref)
-    build, sight = partial(_build_relation, loaded.card.id), loaded.roles.sight
+    sight = loaded.roles.sight
     if not sight.is_limited:
-        return _LIST.fetch(uow, request, build, _card_id=loaded.card.id)
-    return _LIMITED_LIST.fetch(uow, request, build, _card_id=loaded.card.id, **sight.parameters)
+        return _LIST.fetch(uow, request, _build_relation, _card_id=loaded.card.id)
+    return _LIMITED_LIST.fetch(uow, request, _build_relation, _card_id=loaded.card.id, **sight.parameters)
 
 
 def find_relations(uow: UnitOfWork, ref: FlatCardRef, target_card_id: str) -> list[Relation]:
@@ -181,7 +181,7 @@ def find_relations(uow: UnitOfWork, ref: FlatCardRef, target_card_id: str) -> li
     """
     card_id = access.flat_card(uow, ref).card.id
     rows = _BETWEEN.all(uow.connection, {"_card_id": card_id, "_target_id": target_card_id})
-    return [_build_relation(card_id, row) for row in rows]
+    return [_build_relation(row) for row in rows]
 
 
 @serves(DELETE_RELATION)
@@ -260,10 +260,10 @@ def _has_row(uow: UnitOfWork, statement: Executable, parameters: Mapping[str, ob
     return uow.connection.execute(statement, parameters).first() is not None
 
 
-def _build_relation(card_id: str, row: RelationRow) -> Relation:
+def _build_relation(row: RelationRow) -> Relation:
     return _FIELDS.to_value(
         row,
-        card_id=card_id,
+        card_id=row.card_id,
         type=rules.type_seen_by(row.type, from_source=bool(row.from_source)),
         target_card_id=row.other_id,
         card=_build_related_card(row),

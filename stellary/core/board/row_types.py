@@ -234,9 +234,10 @@ class OtherCardRow(RowType):
 
 
 class RelationRow(OtherCardRow):
-    """A relation of a card."""
+    """A relation of a card, with the card at its other end."""
 
     id: str
+    card_id: str
     type: RelationType
     from_source: bool
     created_by_id: str
@@ -345,19 +346,6 @@ class ExportedAttachmentRow(RowType):
     size: int
     uploaded_by_id: str
     created_at: datetime
-
-
-class ExportedRelationRow(RowType):
-    """A relation, as one of its cards sees it."""
-
-    id: str
-    type: RelationType
-    from_source: int
-    card_id: str
-    other_id: str
-    other_project_id: str
-    number: int
-    key: str
 
 
 class CardNumberRow(RowType):
