@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any
+from typing import Any, get_type_hints
 
 from sqlalchemy import Connection, Select, bindparam, select, text
 
@@ -21,14 +21,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.lock_plan import ALL, LockPlan
 from stellary.core.kernel.unit import UnitOfWork
 
-_LOCKED_COLUMN = (
-    columns.c.id,
-    columns.c.name,
-    columns.c.scope_id,
-    columns.c.card_status,
-    columns.c.wip_limit,
-    columns.c.directory,
-)
+_LOCKED_COLUMN = tuple(columns.c[name] for name in get_type_hints(LockedColumnRow))
 _IN_PROJECT = is_given(columns.c.project_id)
 _COLUMNS: Select[Any] = (
     select(*_LOCKED_COLUMN).where(_IN_PROJECT).order_by(columns.c.id).with_for_update(key_share=True)
