@@ -44,7 +44,6 @@ from stellary.core.board.row_types import (
     CommentOnCardRow,
     CustomFieldRow,
     EdgeRow,
-    LabelledCardRow,
     LabelRow,
     LoadedAttachmentRow,
     LoadedColumnRow,
@@ -248,12 +247,12 @@ flat_card, card_with_sight = (
     )
     for reads_sight in (False, True)
 )
-_card_label = AccessCheck(
+_card_label = _CardCheck(
     CardLabelRef,
-    LabelledCardRow,
+    CardRow,
     *in_any_project("Card", cards, "card_id"),
     Link("Label", labels, "label_id", labels.c.project_id == projects.c.id),
-    columns=(labels.c.id.label("label_id"), *_CARD),
+    columns=_CARD,
     path_project=("of_project",),
 )
 _comment = AccessCheck(
@@ -262,7 +261,7 @@ _comment = AccessCheck(
     PROJECT,
     CARD,
     Link("Comment", comments, "comment_id", comments.c.card_id == cards.c.id),
-    columns=(comments.c.id.label("comment_id"), comments.c.author_id, comments.c.content, *_CARD),
+    columns=(comments.c.author_id, *_CARD),
     author="author_id",
 )
 
@@ -352,12 +351,12 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> LoadedCard:
         NotFound: The caller has no access to the workspace, or there is no such card, or no such label in its project.
     """
     loaded = _card_label(uow, ref)
-    uow.record_dependency("label", loaded.row.label_id)
-    return _load_card(uow, loaded)
+    uow.record_dependency("label", ref.label_id)
+    return loaded
 
 
 def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedComment:
-    """Check access to a comment; return its card, and in the row ``comment_id``, ``author_id`` and ``content``.
+    """Check access to a comment; return its card, and in the row ``author_id``.
 
     Args:
         ref: The comment.

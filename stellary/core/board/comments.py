@@ -48,7 +48,7 @@ def update_comment(uow: UnitOfWork, ref: CommentRef, request: UpdateComment) -> 
     """Change the content of a comment."""
     loaded = access.comment(uow, ref)
     card_id, project_id = loaded.card.id, loaded.card.project_id
-    before, after = ROWS.update(uow, request, card_id, loaded.row.comment_id, project_id=project_id)
+    before, after = ROWS.update(uow, request, card_id, ref.comment_id, project_id=project_id)
     if after is not before:
         uow.emit(CommentUpdated(**loaded.place, card=loaded.card, comment=after, before=before.content))
     return after
@@ -60,7 +60,7 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
     loaded = access.comment(uow, ref)
     # Locked first, as when a card is deleted, so that two units never wait for each other.
     access.lock_card(uow, loaded)
-    card, id, author_id = loaded.card, loaded.row.comment_id, loaded.row.author_id
+    card, id, author_id = loaded.card, ref.comment_id, loaded.row.author_id
     ROWS.delete(uow, loaded.roles, id, author_id, name=card.title, project_id=card.project_id, key=card.key)
     count = change_count(uow, cards.c.comment_count, card.id, card.project_id, -1)
     card = replace_fields(card, comment_count=count, updated_at=uow.now)

@@ -125,18 +125,10 @@ class CardWithMembersRow(CardRow):
     creator_name: str | None
 
 
-class LabelledCardRow(CardRow):
-    """A card, and a label of its project."""
-
-    label_id: str
-
-
 class CommentOnCardRow(CardRow):
-    """A card, and a comment on it."""
+    """A card, and the author of a comment on it."""
 
-    comment_id: str
     author_id: str
-    content: str
 
 
 class CommentRow(RowType):
