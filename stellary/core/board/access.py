@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Final, TypeVar, get_type_hints
+from typing import Final, TypeVar
 
 import attrs
 from sqlalchemy import ColumnElement, FromClause, and_, func, or_, select
@@ -44,7 +44,7 @@ from stellary.core.board.row_types import (
     CommentOnCardRow,
     CustomFieldRow,
     EdgeRow,
-    LabelRow,
+    ItemRow,
     LoadedAttachmentRow,
     LoadedColumnRow,
     LoadedMemberRow,
@@ -161,7 +161,7 @@ column = AccessCheck(
 
 label = AccessCheck(
     LabelRef,
-    LabelRow,
+    ItemRow,
     *in_any_project("Label", labels, "label_id"),
     columns=labels.c,
     path_project=("of_project",),
@@ -187,7 +187,7 @@ saved_filter = AccessCheck(
 )
 """The access check for a saved filter: one that is shared, or the caller's own."""
 
-TEMPLATE: Final = tuple(project_templates.c[name] for name in get_type_hints(TemplateRow))
+TEMPLATE: Final = tuple(column for column in project_templates.c if column.name != "file")
 template = AccessCheck(
     TemplateRef,
     TemplateRow,

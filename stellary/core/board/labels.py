@@ -37,7 +37,7 @@ from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.changes.changed_values import VALUES_MAX, ChangedValue, describe_values
 from stellary.core.board.order.locks import uses_row_locks
-from stellary.core.board.row_types import LabelRow
+from stellary.core.board.row_types import ItemRow
 from stellary.core.board.rules.fields import new_item
 from stellary.core.board.tables import cards, labels
 from stellary.core.db.base import is_given
@@ -57,7 +57,7 @@ LABELS = StoredItems(
 )
 # The lock keeps a label from being deleted while it is added to a card.
 _LOCK = select(labels.c.id).where(is_given(labels.c.id)).with_for_update(read=True, key_share=True)
-_LIST = Pages(LabelRow, select(labels).where(is_given(labels.c.project_id)), labels.c.id)
+_LIST = Pages(ItemRow, select(labels).where(is_given(labels.c.project_id)), labels.c.id)
 
 
 def _remove_id(ids: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement[str]:

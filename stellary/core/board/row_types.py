@@ -1,14 +1,12 @@
-"""The rows of boards, as their statements select them."""
+"""The rows of boards: the columns that are read by name. ``RowFields`` reads those of fields that are not listed here."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from stellary.contract.cards import CardStatus
-from stellary.contract.custom_fields import FieldType
-from stellary.contract.projects import EstimateUnit
 from stellary.contract.relations import RelationType
-from stellary.contract.roles import OthersRole, ProjectRole, Visibility
+from stellary.contract.roles import Visibility
 from stellary.contract.scopes import ViewType
 from stellary.core.board.rules.scopes import ViewSettings
 from stellary.core.db.row_types import RowType
@@ -26,21 +24,15 @@ class ListedProjectRow(ItemRow):
     """A project in a list."""
 
     name: str
-    description: str | None
     key: str
     workspace_id: str
-    archived: bool
-    member_count: int
-    member_role: OthersRole
     visibility: Visibility
-    estimate_unit: EstimateUnit
 
 
 class ProjectRow(ListedProjectRow):
     """A project."""
 
     created_by_id: str
-    last_number: int
     version: int
 
 
@@ -48,8 +40,6 @@ class MemberRow(RowType):
     """A member of a project."""
 
     user_id: str
-    role: ProjectRole
-    created_at: datetime
 
 
 class LoadedMemberRow(MemberRow):
@@ -72,8 +62,6 @@ class ColumnRow(ItemRow):
     project_id: str
     scope_id: str
     position: int
-    card_status: CardStatus | None
-    wip_limit: int | None
     directory: str | None
     card_count: int | None
     card_estimate: float | None
@@ -138,14 +126,6 @@ class CommentRow(RowType):
     imported_from: dict[str, str] | None
 
 
-class LabelRow(ItemRow):
-    """A label."""
-
-    project_id: str
-    name: str
-    color: str
-
-
 class SavedFilterRow(ItemRow):
     """A saved filter."""
 
@@ -153,21 +133,14 @@ class SavedFilterRow(ItemRow):
     project_id: str | None
     name: str
     filter: str
-    shared: bool
-    position: int
-    created_by_id: str
 
 
 class TemplateRow(RowType):
     """A template of a workspace, without its file."""
 
     id: str
-    name: str
-    description: str
     columns: list[dict[str, str | None]]
     labels: list[dict[str, str]]
-    card_count: int
-    created_by_id: str
 
 
 class ScopeRow(ItemRow):
@@ -175,11 +148,8 @@ class ScopeRow(ItemRow):
 
     project_id: str
     name: str
-    description: str | None
     position: int
     is_default: bool
-    start_date: datetime | None
-    due_date: datetime | None
     active_view: ViewType
     view_settings: ViewSettings
 
@@ -193,12 +163,8 @@ class LoadedScopeRow(ScopeRow):
 class CustomFieldRow(ItemRow):
     """A custom field."""
 
-    project_id: str
-    name: str
-    type: FieldType
     options: list[str]
     option_ids: list[str]
-    required: bool
 
 
 class EdgeRow(RowType):
@@ -208,7 +174,6 @@ class EdgeRow(RowType):
     source_id: str
     target_id: str
     type: RelationType
-    of_project: str
     of_other_project: str
 
 
@@ -219,9 +184,6 @@ class OtherCardRow(RowType):
     number: int
     title: str
     project_id: str
-    column_id: str
-    status: CardStatus
-    archived: bool
     key: str
 
 
@@ -232,8 +194,6 @@ class RelationRow(OtherCardRow):
     card_id: str
     type: RelationType
     from_source: bool
-    created_by_id: str
-    created_at: datetime
 
 
 class AttachmentRow(RowType):
@@ -247,7 +207,6 @@ class AttachmentRow(RowType):
     size: int
     sha256: str
     blob_key: str
-    created_at: datetime
 
 
 class LoadedAttachmentRow(AttachmentRow):
@@ -323,9 +282,6 @@ class ExportedCardCommentRow(ExportedCommentRow):
     """A comment on a card for a project file."""
 
     card_id: str
-    content: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class ExportedAttachmentRow(RowType):
@@ -333,11 +289,7 @@ class ExportedAttachmentRow(RowType):
 
     id: str
     card_id: str
-    original_name: str
-    mime_type: str
-    size: int
     uploaded_by_id: str
-    created_at: datetime
 
 
 class CardNumberRow(RowType):
@@ -393,8 +345,6 @@ class ImportRow(RowType):
 class ImportPartRow(RowType):
     """A part of an import."""
 
-    number: int
-    digest: str
     cards: list[tuple[str | None, str, int | None]]
     relations: dict[str, list[object]]
     ignored: list[str]
@@ -428,21 +378,9 @@ class LoadedTimeEntryRow(RowType):
 class TimeEntryRow(LoadedTimeEntryRow):
     """A time entry, with the names of its user and its card."""
 
-    project_id: str
-    card_id: str
     card_key: str
     card_title: str
     user_name: str
     minutes: int
     day: str
     note: str | None
-    created_at: datetime
-    updated_at: datetime
-
-
-class TimerRow(RowType):
-    """A running timer."""
-
-    user_id: str
-    card_id: str
-    started_at: datetime

@@ -40,13 +40,13 @@ from stellary.core.accounts import people
 from stellary.core.accounts.audience import name_of, sees
 from stellary.core.accounts.project_sight import is_visible
 from stellary.core.board import access
-from stellary.core.board.row_types import ProjectRow, TimeEntryRow, TimerRow
+from stellary.core.board.row_types import ProjectRow, TimeEntryRow
 from stellary.core.board.rules.fields import new_item
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects, relations, time_entries, timers
 from stellary.core.db.base import IdType, is_given
 from stellary.core.db.row_fields import RowFields
-from stellary.core.db.row_types import Query
+from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages, belongs_to
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -103,7 +103,7 @@ _BY_DAY = Query(
     _OF_PROJECT.where(*_FILTERS).order_by(time_entries.c.day, time_entries.c.id).limit(EXPORTED_MAX + 1),
 )
 _TIMERS_OF_CARD = Query(
-    TimerRow,
+    RowType,
     select(timers)
     .where(timers.c.card_id == _ID, sees(timers.c.user_id, bindparam("_workspace_id", type_=IdType)))
     .order_by(timers.c.user_id),
