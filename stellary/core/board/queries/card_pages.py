@@ -61,20 +61,15 @@ class _OrderedIndex:
 
     def select_end(self) -> Select[Any]:
         """Return the statement for the last card that a page looks through; null if there are not so many."""
-        return (
-            select(self.id)
-            .where(*self.conditions, self.id > _AFTER)
-            .order_by(*self.order, self.id)
-            .limit(1)
-            .offset(bindparam("_scanned", type_=Integer))
-        )
+        return self._read(select(self.id)).limit(1).offset(bindparam("_scanned", type_=Integer))
 
     def add_to(self, page: Select[Any], *, has_end: bool) -> Select[Any]:
         """Return the statement of a page that reads this index, up to the card ``_end``."""
+        return self._read(page, has_end=has_end).where(*self.checks)
+
+    def _read(self, rows: Select[Any], *, has_end: bool = False) -> Select[Any]:
         bounded = [self.id <= _END] if has_end else []
-        return page.where(*self.conditions, self.id > _AFTER, *bounded, *self.checks).order_by(
-            *self.order, self.id
-        )
+        return rows.where(*self.conditions, self.id > _AFTER, *bounded).order_by(*self.order, self.id)
 
 
 class _TermIndex(_OrderedIndex):
@@ -82,12 +77,8 @@ class _TermIndex(_OrderedIndex):
 
     def add_to(self, page: Select[Any], *, has_end: bool) -> Select[Any]:
         """Return the statement of a page that reads this index, up to the card ``_end``."""
-        bounded = [self.id <= _END] if has_end else []
-        ids = (
-            select(self.id).where(*self.conditions, self.id > _AFTER, *bounded).order_by(*self.order, self.id)
-        )
         # All that a page looks through, since PostgreSQL might read the cards first in a join.
-        matches = ids.limit(_TOO_MANY).scalar_subquery()
+        matches = self._read(select(self.id), has_end=has_end).limit(_TOO_MANY).scalar_subquery()
         return page.where(belongs_to_any(cards.c.id, matches), *self.checks).order_by(cards.c.id)
 
 
