@@ -130,28 +130,23 @@ def _list_indexes(query: CardQuery, in_projects: ColumnElement[bool]) -> list[_I
         field: [build_condition(test) for test in tests if test.field == field and not test.values]
         for field in ("due", "updated")
     }
-    project_id, due_date = cards.c.project_id, cards.c.due_date
-    indexes = [_Index(_ID, [in_projects], is_ordered=True)]
-    if ranges["updated"]:
-        indexes.insert(0, _Index([project_id, cards.c.updated_at], [in_projects, *ranges["updated"]]))
-    if ranges["due"]:
-        indexes.insert(0, _Index([project_id, due_date], [in_projects, *ranges["due"]]))
-    assigned = [test for test in tests if test.field == "assignee" and isinstance(test.values[0], str)]
-    assigned = [test for test in assigned if len(test.values) == 1]
-    is_assigned = [belongs_to(cards.c.assignee_id, literal(test.values[0], IdType)) for test in assigned]
-    if is_assigned:
-        indexes.insert(
-            0,
-            _Index(
-                [cards.c.assignee_id, *_ID], [*is_assigned, in_projects], is_ordered=True, answered=assigned
-            ),
-        )
+    project_id, assignee_id, due_date = cards.c.project_id, cards.c.assignee_id, cards.c.due_date
+    assigned = [test for test in tests if test.field == "assignee" and len(test.values) == 1]
+    assigned = [test for test in assigned if isinstance(test.values[0], str)]
+    is_assigned = [belongs_to(assignee_id, literal(test.values[0], IdType)) for test in assigned]
+    indexes: list[_Index] = []
     if ranges["due"] and _are_open(query.conditions):
-        indexes.insert(0, _Index([project_id, due_date], [in_projects, IS_DUE, *ranges["due"]]))
         if is_assigned:
-            order = [cards.c.assignee_id, due_date]
-            indexes.insert(0, _Index(order, [*is_assigned, in_projects, IS_DUE, *ranges["due"]]))
-    return indexes
+            order = [assignee_id, due_date]
+            indexes.append(_Index(order, [*is_assigned, in_projects, IS_DUE, *ranges["due"]]))
+        indexes.append(_Index([project_id, due_date], [in_projects, IS_DUE, *ranges["due"]]))
+    if is_assigned:
+        order = [assignee_id, *_ID]
+        indexes.append(_Index(order, [*is_assigned, in_projects], is_ordered=True, answered=assigned))
+    for field, column in (("due", due_date), ("updated", cards.c.updated_at)):
+        if ranges[field]:
+            indexes.append(_Index([project_id, column], [in_projects, *ranges[field]]))
+    return [*indexes, _Index(_ID, [in_projects], is_ordered=True)]
 
 
 def _are_open(conditions: Sequence[Condition]) -> bool:
