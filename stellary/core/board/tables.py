@@ -93,6 +93,15 @@ columns = item_table(
     Index("ix_stellary_columns_scope_id_position", "scope_id", "position"),
 )
 
+IS_COUNTED = text("archived = false")
+"""The condition of the cards that the portfolio counts. Only a statement with the same text can use their index."""
+IS_DUE = text("archived = false AND status <> 'done' AND due_date IS NOT NULL")
+"""The condition of the open cards with a due date, and of their index."""
+IS_TO_START = text("archived = false AND status <> 'done' AND start_date IS NOT NULL")
+"""The condition of the open cards with a start date, and of their index."""
+IS_ESTIMATED = text("archived = false AND estimate IS NOT NULL")
+"""The condition of the cards whose estimates are summed, and of their index."""
+
 cards = item_table(
     "stellary_cards",
     Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False),
@@ -138,6 +147,22 @@ cards = item_table(
     Index("ix_stellary_cards_place", "column_id", "archived", "position", "id"),
     partial_index("ix_stellary_cards_due_date", "project_id", "due_date", where="due_date IS NOT NULL"),
     partial_index("ix_stellary_cards_recurs_at", "recurs_at", "recurs_after", where="recurs_at IS NOT NULL"),
+    # For the portfolio: each has all columns that it reads.
+    partial_index("ix_stellary_cards_counted", "project_id", "column_id", "status", where=IS_COUNTED),
+    partial_index(
+        "ix_stellary_cards_open_due_date", "project_id", "due_date", "status", "archived", where=IS_DUE
+    ),
+    # For the sums of columns, scopes and projects.
+    partial_index("ix_stellary_cards_estimated", "project_id", "column_id", "estimate", where=IS_ESTIMATED),
+    # For the work of one person.
+    partial_index(
+        "ix_stellary_cards_assigned_due_date", "assignee_id", "due_date", "project_id", where=IS_DUE
+    ),
+    # For the reminders of one person.
+    partial_index("ix_stellary_cards_assigned_start_date", "assignee_id", "start_date", where=IS_TO_START),
+    partial_index(
+        "ix_stellary_cards_completed_at", "project_id", "completed_at", where="completed_at IS NOT NULL"
+    ),
 )
 
 former_keys = Table(
@@ -149,45 +174,6 @@ former_keys = Table(
     Column("card_id", IdType, parent_key("stellary_cards.id"), nullable=False, index=True),
 )
 """The keys that cards had in other projects, which still lead to them."""
-
-IS_COUNTED = text("archived = false")
-"""The condition of the cards that the portfolio counts. Only a statement with the same text can use their index."""
-IS_DUE = text("archived = false AND status <> 'done' AND due_date IS NOT NULL")
-"""The condition of the open cards with a due date, and of their index."""
-IS_TO_START = text("archived = false AND status <> 'done' AND start_date IS NOT NULL")
-"""The condition of the open cards with a start date, and of their index."""
-IS_ESTIMATED = text("archived = false AND estimate IS NOT NULL")
-"""The condition of the cards whose estimates are summed, and of their index."""
-_IS_COMPLETED = text("completed_at IS NOT NULL")
-# For the portfolio: each has all columns that it reads.
-partial_index(
-    "ix_stellary_cards_counted", cards.c.project_id, cards.c.column_id, cards.c.status, where=IS_COUNTED
-)
-partial_index(
-    "ix_stellary_cards_open_due_date",
-    cards.c.project_id,
-    cards.c.due_date,
-    cards.c.status,
-    cards.c.archived,
-    where=IS_DUE,
-)
-# For the sums of columns, scopes and projects.
-partial_index(
-    "ix_stellary_cards_estimated", cards.c.project_id, cards.c.column_id, cards.c.estimate, where=IS_ESTIMATED
-)
-# For the work of one person.
-partial_index(
-    "ix_stellary_cards_assigned_due_date",
-    cards.c.assignee_id,
-    cards.c.due_date,
-    cards.c.project_id,
-    where=IS_DUE,
-)
-# For the reminders of one person.
-partial_index(
-    "ix_stellary_cards_assigned_start_date", cards.c.assignee_id, cards.c.start_date, where=IS_TO_START
-)
-partial_index("ix_stellary_cards_completed_at", cards.c.project_id, cards.c.completed_at, where=_IS_COMPLETED)
 
 card_terms = Table(
     "stellary_card_terms",

@@ -19,6 +19,9 @@ from sqlalchemy import (
 from stellary.core.db.base import IdType, metadata, parent_key, partial_index
 from stellary.core.search.prefixes import TRIGGERS
 
+IS_FRESH = text("is_indexed = false")
+IS_FRESH_IN_ORGANIZATION = text("is_indexed = false AND organization_id IS NOT NULL")
+
 entries = Table(
     "stellary_search_entries",
     metadata,
@@ -38,34 +41,24 @@ entries = Table(
     Column("prefixes", Text, nullable=False, server_default=text("''")),
     # Whether these are the prefixes of the current texts. A job writes those of new and changed entries.
     Column("is_indexed", Boolean, nullable=False, server_default=false()),
-)
-IS_FRESH = text("is_indexed = false")
-IS_FRESH_IN_ORGANIZATION = text("is_indexed = false AND organization_id IS NOT NULL")
-Index("ix_stellary_search_entries_project_id_id", entries.c.project_id, entries.c.id)
-# Most entries are of cards, which have neither.
-partial_index(
-    "ix_stellary_search_entries_of_documents", entries.c.document_id, where="document_id IS NOT NULL"
-)
-partial_index(
-    "ix_stellary_search_entries_of_organizations",
-    entries.c.organization_id,
-    entries.c.id,
-    where="organization_id IS NOT NULL",
-)
-partial_index(
-    "ix_stellary_search_entries_fresh",
+    Index("ix_stellary_search_entries_project_id_id", "project_id", "id"),
+    # Most entries are of cards, which have neither.
+    partial_index("ix_stellary_search_entries_of_documents", "document_id", where="document_id IS NOT NULL"),
+    partial_index(
+        "ix_stellary_search_entries_of_organizations",
+        "organization_id",
+        "id",
+        where="organization_id IS NOT NULL",
+    ),
     # SQLite prefers the index with the most columns that a statement compares.
-    entries.c.is_indexed,
-    entries.c.workspace_id,
-    entries.c.id,
-    where=IS_FRESH,
-)
-partial_index(
-    "ix_stellary_search_entries_fresh_in_organization",
-    entries.c.is_indexed,
-    entries.c.organization_id,
-    entries.c.id,
-    where=IS_FRESH_IN_ORGANIZATION,
+    partial_index("ix_stellary_search_entries_fresh", "is_indexed", "workspace_id", "id", where=IS_FRESH),
+    partial_index(
+        "ix_stellary_search_entries_fresh_in_organization",
+        "is_indexed",
+        "organization_id",
+        "id",
+        where=IS_FRESH_IN_ORGANIZATION,
+    ),
 )
 
 prefixes = Table(
