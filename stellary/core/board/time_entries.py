@@ -35,7 +35,7 @@ from stellary.contract.time_entries import (
     Timer,
     UpdateTimeEntry,
 )
-from stellary.contract.wire import UNSET, Listing, Paged, invalid
+from stellary.contract.wire import UNSET, Listing, Paged, Unset, invalid
 from stellary.core.accounts import people
 from stellary.core.accounts.audience import name_of, sees
 from stellary.core.accounts.project_sight import is_visible
@@ -191,20 +191,20 @@ def start_timer(uow: UnitOfWork, ref: CardRef) -> Timer:
     """
     card = access.card(uow, ref).card
     running = uow.connection.execute(_STOP, {"_user_id": uow.user_id}).first()
-    if running is not None:
-        place = uow.connection.execute(_PLACE, {"_id": running.card_id}).first()
+    place = None if running is None else uow.connection.execute(_PLACE, {"_id": running.card_id}).first()
+    if running is not None and place is not None:
         bound_to = uow.actor.token_project_ids
-        if place is not None and bound_to is not None and place.project_id not in bound_to:
+        if bound_to is not None and place.project_id not in bound_to:
             raise Conflict(
                 "your timer runs in a project to which this token has no access", code="timer_elsewhere"
             )
-        if (
-            place is not None
-            and people.queue_members(uow, place.workspace_id, [uow.user_id], place.project_id)()
-        ):
+        if people.queue_members(uow, place.workspace_id, [uow.user_id], place.project_id)():
             entry = _measure(uow, running.started_at)
             _insert(uow, place.workspace_id, place.project_id, running.card_id, entry)
-    return _start(uow, card.id)
+    timer = Timer(user_id=uow.user_id, card_id=card.id, started_at=uow.now)
+    with refuse_duplicate(uow, "another request has already started your timer", "timer_started"):
+        uow.connection.execute(_START, _TIMERS.to_row(timer))
+    return timer
 
 
 @serves(STOP_TIMER)
@@ -219,7 +219,7 @@ def stop_timer(uow: UnitOfWork, ref: CardRef, request: StopTimer) -> TimeEntry:
     running = uow.connection.execute(_STOP_HERE, {"_user_id": uow.user_id, "_id": card.id}).first()
     if running is None:
         raise Conflict("your timer does not run on this card", code="no_timer")
-    entry = _measure(uow, running.started_at, request)
+    entry = _measure(uow, running.started_at, request.note)
     return _insert(uow, loaded.roles.workspace_id, card.project_id, card.id, entry)
 
 
@@ -279,18 +279,10 @@ def _insert(
     return entry
 
 
-def _start(uow: UnitOfWork, card_id: str) -> Timer:
-    timer = Timer(user_id=uow.user_id, card_id=card_id, started_at=uow.now)
-    with refuse_duplicate(uow, "another request has already started your timer", "timer_started"):
-        uow.connection.execute(_START, _TIMERS.to_row(timer))
-    return timer
-
-
-def _measure(uow: UnitOfWork, started_at: datetime, request: StopTimer | None = None) -> CreateTimeEntry:
+def _measure(uow: UnitOfWork, started_at: datetime, note: str | Unset | None = UNSET) -> CreateTimeEntry:
     """Return the time entry of a timer that is stopped now."""
     minutes = round((uow.now - started_at).total_seconds() / 60)
     day = started_at.astimezone(UTC).date().isoformat()
-    note = UNSET if request is None else request.note
     return CreateTimeEntry(minutes=min(max(minutes, 1), MINUTES_MAX), day=day, note=note)
 
 
