@@ -24,11 +24,11 @@ from stellary.core.board.cards import add_card
 from stellary.core.board.changes.card_references import drop_missing
 from stellary.core.board.columns import create_column, read_column
 from stellary.core.board.comments import ROWS
+from stellary.core.board.imports import emit_cards
 from stellary.core.board.listing import find_matching
 from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.rules.fields import value_or
 from stellary.core.board.rules.recurrences import copy_card
-from stellary.core.kernel.events import CardsImported
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 
@@ -53,15 +53,8 @@ def duplicate_card(uow: UnitOfWork, ref: CardRef, request: DuplicateCard) -> Car
     copy = add_card(uow, column, body, comment_count=len(comments), attachment_count=len(files))
     attach_copies(uow, files, {source.id: copy.id})
     if comments:
-        uow.emit(
-            CardsImported(
-                workspace_id=workspace_id,
-                project_id=copy.project_id,
-                project_key="",
-                cards=(),
-                comments=tuple(ROWS.insert_copies(uow, comments, copy.id)),
-            )
-        )
+        copied_comments = [(comment, None) for comment in ROWS.insert_copies(uow, comments, copy.id)]
+        emit_cards(uow, workspace_id, copy.project_id, "", (), copied_comments)
     return copy
 
 
