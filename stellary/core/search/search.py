@@ -246,7 +246,7 @@ def _select_ranked(terms: int, names: frozenset[str], where: Sequence[Condition]
     conditions: list[Condition] = [
         *where,
         is_among(entries.c.kind),
-        *(_contains(number) for number in range(terms)),
+        *(windows.matches(f"_inside_{number}") for number in range(terms)),
     ]
     if "_project_id" in names:
         conditions.append(is_given(entries.c.project_id))
@@ -258,11 +258,6 @@ def _select_ranked(terms: int, names: frozenset[str], where: Sequence[Condition]
         .select_from(source)
         .where(*conditions)
     )
-
-
-def _contains(number: int) -> ColumnElement[bool]:
-    inside = _pattern(f"_inside_{number}")
-    return or_(entries.c.title.like(inside), entries.c.body.like(inside))
 
 
 def _rank(terms: int) -> ColumnElement[int]:

@@ -94,11 +94,9 @@ def read_window(cursor: str, prefix_count: int) -> SearchWindow:
     if match is None or max(int(match[1]), int(match[2])) > prefix_count:
         raise invalid(("cursor", "must be a cursor from a response of this list"))
     window = SearchWindow(int(match[1]), int(match[2]), match[3])
-    return (
-        window
-        if match[4] is None
-        else attrs.evolve(window, first_id=match[4], rank=int(match[5]), id=match[6])
-    )
+    if match[4] is None:
+        return window
+    return attrs.evolve(window, first_id=match[4], rank=int(match[5]), id=match[6])
 
 
 class _ExtentRow(RowType):
