@@ -46,16 +46,9 @@ def new_item(by: Author) -> dict[str, object]:
     return {"id": by.new_id(), "created_at": by.now, "updated_at": by.now}
 
 
-def moment(value: date | Unset | None, default: datetime | None) -> datetime | None:
-    """Return the date of a request as midnight UTC, or a default if the request has none.
-
-    Args:
-        value: The date of the request; None clears it.
-        default: The time to return if the request has none.
-    """
-    if isinstance(value, Unset):
-        return default
-    return None if value is None else utc(value)
+def moment(value: date | Unset | None) -> datetime | None:
+    """Return the date of a request as midnight UTC; None if the request has none."""
+    return None if value is None or isinstance(value, Unset) else utc(value)
 
 
 def check_dates(start: datetime | None, due: datetime | None, field: str) -> None:

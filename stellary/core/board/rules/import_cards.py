@@ -150,7 +150,7 @@ def _build_recurrence(
     index = targets.column_indexes.get(entry.recurrence.column_id or "")
     request = convert(Recurrence, entry.recurrence, until=UNSET, column_id=UNSET)
     recurrence = start_series(by, request, (column if index is None else targets.columns[index]).id, path)
-    recurrence = replace_fields(recurrence, until=moment(entry.recurrence.until, None))
+    recurrence = replace_fields(recurrence, until=moment(entry.recurrence.until))
     return None if is_over(recurrence, by.now) else recurrence
 
 
@@ -177,13 +177,13 @@ def _numbers(cards: Sequence[ImportedCard], last: int) -> list[int]:
 
 def _times(card: ImportedCard, new_card: Card, now: datetime, path: str) -> tuple[datetime, datetime | None]:
     """Return the times of creation and completion; future times of the file become ``now``."""
-    completed = moment(card.completed_at, None)
+    completed = moment(card.completed_at)
     if completed and new_card.status != "done":
         raise invalid((f"{path}completedAt", "must not be given unless status is done"))
     if completed and card.created_at and completed < utc(card.created_at):
         raise invalid((f"{path}completedAt", "must not be before createdAt"))
     completed_at = min(completed or now, now)
-    created_at = min(moment(card.created_at, None) or completed_at, now)
+    created_at = min(moment(card.created_at) or completed_at, now)
     return created_at, completed_at if new_card.status == "done" else None
 
 
@@ -229,8 +229,8 @@ def plan_comments(
 def _comment(
     kind: type[C], entry: ImportedComment, item: Mapping[str, str], by: Importer
 ) -> tuple[C, str | None]:
-    created_at = min(moment(entry.created_at, None) or by.now, by.now)
-    updated_at = min(moment(entry.updated_at, None) or created_at, by.now)
+    created_at = min(moment(entry.created_at) or by.now, by.now)
+    updated_at = min(moment(entry.updated_at) or created_at, by.now)
     author = entry.author or ImportedPerson(name=by.name, email=by.email)
     email = value_or(author.email, None)
     comment = build_value(
