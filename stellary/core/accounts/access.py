@@ -38,7 +38,6 @@ from stellary.core.accounts.member_rows import INVITATION
 from stellary.core.accounts.row_types import (
     IdRow,
     InvitationByTokenRow,
-    InvitationRow,
     LoadedOrganizationMemberRow,
     LoadedWorkspaceMemberRow,
     OrganizationRow,
@@ -159,7 +158,7 @@ workspace_member = AccessCheck(
 
 invitation = AccessCheck(
     InvitationRef,
-    InvitationRow,
+    RowType,
     Link("Invitation", invitations, "invitation_id", invitations.c.workspace_id == WORKSPACE_ID),
     columns=INVITATION.columns,
 )

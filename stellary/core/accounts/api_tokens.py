@@ -24,9 +24,9 @@ from stellary.core.accounts.authentication import API_TOKEN_PREFIX, digest, new_
 from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.project_sight import select_visible_projects
-from stellary.core.accounts.row_types import ApiTokenRow
 from stellary.core.accounts.tables import api_tokens
 from stellary.core.db.base import is_given
+from stellary.core.db.row_types import RowType
 from stellary.core.kernel.events import TokensRevoked
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
@@ -59,7 +59,7 @@ _SEEN = select_visible_projects(bindparam("_user_id"), bindparam("_project_ids",
 _DELETE = delete(api_tokens).where(is_given(api_tokens.c.id))
 _DELETE_ALL = delete(api_tokens).where(is_given(api_tokens.c.user_id))
 _LIST = Pages(
-    ApiTokenRow,
+    RowType,
     # A grant is listed once its code has been used.
     select(api_tokens).where(
         is_given(api_tokens.c.user_id), or_(api_tokens.c.renewals.is_(None), api_tokens.c.renewals > 0)

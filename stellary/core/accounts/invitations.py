@@ -32,7 +32,7 @@ from stellary.core.accounts.locks import lock_caller, lock_organization, lock_wo
 from stellary.core.accounts.login_attempts import attempts_key, count_attempt
 from stellary.core.accounts.member_rows import INVITATION, workspace_value
 from stellary.core.accounts.project_sight import PROJECT_OF_WORKSPACE
-from stellary.core.accounts.row_types import AcceptedInvitationRow, InvitationByTokenRow, InvitationRow
+from stellary.core.accounts.row_types import AcceptedInvitationRow, InvitationByTokenRow
 from stellary.core.accounts.tables import (
     invitations,
     organization_members,
@@ -42,7 +42,7 @@ from stellary.core.accounts.tables import (
 )
 from stellary.core.accounts.users import address, address_key
 from stellary.core.db.base import is_given
-from stellary.core.db.row_types import Query
+from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.events import InvitationAccepted
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
@@ -63,7 +63,7 @@ _IS_MEMBER = (
 _INVITER = select(users.c.name, users.c.unverified_since).where(is_given(users.c.id, "user_id"))
 _c = invitations.c
 _RECENT = Query(
-    InvitationRow,
+    RowType,
     select(invitations).where(
         is_given(_c.workspace_id),
         is_given(_c.email_key),
@@ -75,7 +75,7 @@ _MAKE_ROOM = delete(invitations).where(
     or_(is_given(_c.email_key), _c.expires_at <= bindparam("_now")),
 )
 _LIST = Pages(
-    InvitationRow,
+    RowType,
     select(invitations).where(is_given(_c.workspace_id), _c.expires_at > bindparam("_now")),
     _c.id,
 )
@@ -219,9 +219,7 @@ def _find_project(uow: UnitOfWork, workspace_id: str, request: InviteMember) -> 
     return {"project_id": request.project_id, "project_role": request.project_role or "viewer"}
 
 
-def _change_recent(
-    uow: UnitOfWork, workspace_id: str, row: InvitationRow, **changes: str | None
-) -> Invitation:
+def _change_recent(uow: UnitOfWork, workspace_id: str, row: RowType, **changes: str | None) -> Invitation:
     """Give an invitation whose e-mail was just sent the roles and the sender of a new one."""
     before = INVITATION.to_value(row)
     after = replace_fields(before, invited_by_id=uow.user_id, **changes)

@@ -23,7 +23,7 @@ from stellary.core.accounts.member_rows import (
     select_user,
     workspace_value,
 )
-from stellary.core.accounts.row_types import InvitationRow, OrganizationMemberRow, SeatRow, WorkspaceRow
+from stellary.core.accounts.row_types import OrganizationMemberRow, SeatRow, WorkspaceRow
 from stellary.core.accounts.tables import (
     invitations,
     organization_members,
@@ -33,7 +33,7 @@ from stellary.core.accounts.tables import (
 )
 from stellary.core.db.base import IdType, UtcDateTime, is_given
 from stellary.core.db.direct_connection import queue_statement
-from stellary.core.db.row_types import Query
+from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.unit import UnitOfWork
@@ -92,7 +92,7 @@ _END_INVITATIONS = delete(invitations).where(
     == select(users.c.email_key).where(is_given(users.c.id, "user_id")).scalar_subquery(),
 )
 _END_SENT_INVITATIONS = Query(
-    InvitationRow,
+    RowType,
     delete(invitations)
     .where(is_given(invitations.c.workspace_id), is_given(invitations.c.invited_by_id, "user_id"))
     .returning(*INVITATION.columns),

@@ -112,10 +112,7 @@ class OrganizationRow(RowType):
 
     id: str
     name: str
-    slug: str
     owner_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class ListedOrganizationRow(OrganizationRow):
@@ -129,10 +126,6 @@ class OrganizationMemberRow(RowType):
 
     user_id: str
     role: OrganizationRole
-    email: str
-    name: str
-    deactivated_at: datetime | None
-    created_at: datetime
 
 
 class LoadedOrganizationMemberRow(OrganizationMemberRow):
@@ -147,12 +140,9 @@ class WorkspaceRow(RowType):
     id: str
     organization_id: str
     name: str
-    slug: str
     owner_id: str
     is_personal: bool
     pilotage_cycle: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class ListedWorkspaceRow(WorkspaceRow):
@@ -166,12 +156,7 @@ class WorkspaceMemberRow(RowType):
     """A member of a workspace."""
 
     user_id: str
-    role: WorkspaceRole
-    pilotage_role: PilotageRole
-    email: str
     name: str
-    deactivated_at: datetime | None
-    created_at: datetime
 
 
 class LoadedWorkspaceMemberRow(WorkspaceMemberRow):
@@ -200,24 +185,10 @@ class IdRow(RowType):
     id: str
 
 
-class InvitationRow(RowType):
-    """An invitation to a workspace."""
-
-    id: str
-    email: str
-    role: WorkspaceRole
-    invited_by_id: str
-    expires_at: datetime
-    created_at: datetime
-    project_id: str | None
-    project_role: ProjectRole | None
-
-
 class InvitationByTokenRow(RowType):
     """An invitation, with the slugs of its workspace, for the user who accepts it."""
 
     id: str
-    role: WorkspaceRole
     workspace_id: str
     organization_id: str
     ws_slug: str
@@ -236,18 +207,6 @@ class AcceptedInvitationRow(RowType):
     ws_role: WorkspaceRole | None
     inviter_org_role: OrganizationRole | None
     inviter_ws_role: WorkspaceRole | None
-
-
-class ApiTokenRow(RowType):
-    """An API token."""
-
-    id: str
-    name: str
-    prefix: str
-    scopes: list[TokenScope]
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    created_at: datetime
 
 
 class OAuthGrantRow(RowType):
@@ -278,8 +237,4 @@ class TrashedContainerRow(RowType):
     slug: str | None
     org_slug: str
     organization_id: str
-    deleted_by_id: str
-    deleted_by_name: str | None
-    deleted_at: datetime
-    expires_at: datetime
     is_owner: bool

@@ -48,7 +48,7 @@ from stellary.core.accounts.personal import slugify
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.agents import access, external_mission_timeout, missions, rows
 from stellary.core.agents.brains import build_model_user, check_runtime
-from stellary.core.agents.row_types import AgentRow, AgentTokenRow, AuthenticatedTokenRow
+from stellary.core.agents.row_types import AgentRow, AuthenticatedTokenRow
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.board.access import require_row
@@ -56,7 +56,7 @@ from stellary.core.board.on_member_removed import unassign_cards
 from stellary.core.board.queries.recipient_queries import select_project_ids
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import is_given
-from stellary.core.db.row_types import Query
+from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.actions import Category
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.model_usage import count_tokens, list_key_providers, list_usage, store_key
@@ -75,7 +75,7 @@ PREFIX = "synth_agent_"
 TOUCH_AFTER = timedelta(minutes=1)
 _PREFIX_LENGTH = len(PREFIX) + 4
 _OF_AGENT = is_given(agent_tokens.c.agent_id)
-_TOKENS = Pages(AgentTokenRow, select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
+_TOKENS = Pages(RowType, select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
 _TOKEN_COUNT = select(func.count()).select_from(agent_tokens).where(_OF_AGENT)
 _BY_DIGEST = Query(
     AuthenticatedTokenRow,

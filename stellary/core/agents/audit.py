@@ -12,10 +12,10 @@ from stellary.contract.refs import AgentRef
 from stellary.contract.wire import Listing, Paged
 from stellary.core.agents import access, rows
 from stellary.core.agents.proposing import find_ids
-from stellary.core.agents.row_types import AuditRow
 from stellary.core.agents.rules.missions import HIDDEN
 from stellary.core.agents.tables import agents, audit
 from stellary.core.db.base import is_given
+from stellary.core.db.row_types import RowType
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.retention import CountLimit, RetentionRule
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork, serves
@@ -26,9 +26,9 @@ ENTRIES_MAX = 10_000
 REASON_MAX = 1_000
 
 _OF_AGENT = is_given(audit.c.agent_id)
-_LIST = Pages(AuditRow, select(audit).where(_OF_AGENT), audit.c.id, newest_first=True)
+_LIST = Pages(RowType, select(audit).where(_OF_AGENT), audit.c.id, newest_first=True)
 _OWN_LIST = Pages(
-    AuditRow,
+    RowType,
     select(audit).where(_OF_AGENT),
     audit.c.id,
     newest_first=True,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from stellary.contract.agent_missions import EntryKind, MissionStatus
+from stellary.contract.agent_missions import MissionStatus
 from stellary.contract.agents import AgentStatus, AutonomyMode
 from stellary.contract.proposals import ProposalStatus
 from stellary.core.db.row_types import RowType
@@ -19,10 +19,7 @@ class AgentRow(RowType):
     workspace_id: str
     autonomy_mode: AutonomyMode
     project_ids: list[str] | None
-    max_actions: int
-    window_seconds: int
     runtime: str
-    model: str | None
     status: AgentStatus
 
 
@@ -30,7 +27,6 @@ class AgentNameRow(RowType):
     """The names of an agent."""
 
     id: str
-    name: str
     slug: str
 
 
@@ -61,13 +57,7 @@ class SignsOfLifeRow(RowType):
     last_used_at: datetime | None
 
 
-class AgentTokenRow(RowType):
-    """A token of an agent; ``rows.token`` reads further columns."""
-
-    id: str
-
-
-class NamedTokenRow(AgentTokenRow):
+class NamedTokenRow(RowType):
     """A token of an agent, with the agent's name."""
 
     agent_name: str
@@ -167,13 +157,5 @@ class MissionEntryRow(RowType):
         is_hidden: Whether the reader does not see one of them.
     """
 
-    number: int
-    kind: EntryKind
-    data: dict[str, Any]
-    created_at: datetime
     named_projects: Mapping[str, bool] | None
     is_hidden: bool
-
-
-class AuditRow(RowType):
-    """An entry of the audit log, which ``rows.audit_entry`` reads."""

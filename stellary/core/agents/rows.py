@@ -15,14 +15,13 @@ from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.agents.row_types import (
     AgentMissionRow,
     AgentRow,
-    AgentTokenRow,
-    AuditRow,
     MissionEntryRow,
     ProposalRow,
 )
 from stellary.core.agents.rules import missions as missions_rules
 from stellary.core.agents.tables import agent_tokens, agents, audit, mission_log, missions, proposals
 from stellary.core.db.row_fields import RowFields
+from stellary.core.db.row_types import RowType
 from stellary.core.kernel.model_usage import read_usage
 from stellary.core.kernel.writes import StoredItems
 
@@ -86,7 +85,7 @@ def agent(row: AgentRow) -> Agent:
     return AGENTS.to_value(row)
 
 
-def token(row: AgentTokenRow) -> AgentToken:
+def token(row: RowType) -> AgentToken:
     """Convert a row to an agent token."""
     return TOKENS.to_value(row)
 
@@ -133,7 +132,7 @@ def proposal(row: ProposalRow) -> Proposal:
     return _PROPOSAL_FIELDS.to_value(row)
 
 
-def audit_entry(row: AuditRow) -> AuditEntry:
+def audit_entry(row: RowType) -> AuditEntry:
     """Convert a row to an audit entry."""
     return _AUDIT_FIELDS.to_value(row)
 

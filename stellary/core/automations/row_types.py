@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, TypedDict
 
-from stellary.contract.automations import TraceResult
 from stellary.core.db.row_types import RowType
 
 
@@ -32,17 +31,12 @@ class AutomationRow(RowType):
     name: str
     trigger: str
     conditions: dict[str, Any]
-    action_type: str
-    action_params: dict[str, Any]
     further_actions: list[StoredAction]
     schedule: StoredSchedule | None
     next_run_at: datetime | None
     enabled: bool
     owner_id: str
     armed_at: datetime
-    noticed_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
 
 
 class EnabledRow(AutomationRow):
@@ -60,17 +54,4 @@ class ScheduledRow(AutomationRow):
 class TraceRow(RowType):
     """A trace of a rule."""
 
-    id: str
-    automation_id: str
-    event: str
-    depth: int
-    actor_id: str
-    triggered_by_id: str | None
     card_id: str | None
-    card_key: str | None
-    card_title: str | None
-    result: TraceResult
-    error: str | None
-    step: int | None
-    duration_ms: int
-    created_at: datetime

@@ -28,10 +28,11 @@ from stellary.core.board.queries import searching
 from stellary.core.board.queries.filters import check_in_workspace, is_in_workspace
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import IdType, is_given
+from stellary.core.db.row_types import RowType
 from stellary.core.kernel.paging import Pages, belongs_to
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
-from stellary.core.knowledge.row_types import DocumentSummaryRow, VersionRow
+from stellary.core.knowledge.row_types import DocumentSummaryRow
 from stellary.core.knowledge.tables import documents, versions
 
 _q: ColumnElement[str] = bindparam("q", type_=String)
@@ -71,7 +72,7 @@ _SEEN = (*VISIBLE_HERE, is_visible(documents.c.project_id))
 _VISIBLE_BY_ID = select(documents.c.id).where(*_SEEN, is_given(documents.c.id))
 _BY_AUTHOR = select(documents.c.id).where(*_SEEN, is_given(documents.c.author_id, "id")).limit(1)
 _VERSIONS = Pages(
-    VersionRow,
+    RowType,
     select(*rows.VERSION_SUMMARY).where(is_given(versions.c.document_id)),
     versions.c.id,
     newest_first=True,

@@ -50,14 +50,9 @@ class LoadedCommentRow(LoadedSummaryRow):
     """A document without its content, and a comment on it."""
 
     comment_id: str
-    comment_author_id: str
 
 
-class VersionRow(RowType):
-    """A submitted version of a document, which ``rows.VERSION_FIELDS`` read."""
-
-
-class VersionContentRow(VersionRow):
+class VersionContentRow(RowType):
     """A submitted version of a document, with its content."""
 
     content: Node

@@ -12,9 +12,6 @@ from stellary.core.db.row_types import RowType
 class ActivityColumns(RowType):
     """An activity, except its id: the columns of ``rows.ACTIVITY``."""
 
-    type: ActivityType
-    actor_id: str
-    actor_name: str | None
     workspace_id: str
     project_id: str | None
     card_id: str | None
@@ -23,7 +20,6 @@ class ActivityColumns(RowType):
     changes: list[dict[str, object]] | None
     via: dict[str, object] | None
     meta: dict[str, object]
-    created_at: datetime
 
 
 class ActivityRow(ActivityColumns):
@@ -43,7 +39,6 @@ class NotificationRow(ActivityColumns):
     """A notification, with its activity."""
 
     id: str
-    user_id: str
     read_at: datetime | None
     kind: NotificationKind | None
     activity_id: str

@@ -30,8 +30,6 @@ from stellary.core.kernel.writes import delete_row
 from stellary.core.pilotage import rows, rules
 from stellary.core.pilotage.row_types import (
     ActionRow,
-    DecisionRow,
-    DocRow,
     LedgerRow,
     MissionRow,
     PriorityRow,
@@ -321,8 +319,8 @@ TODOS = Ledger(
     computed=("mission_id", "priority_id"),
     internal=("mission_number", "priority_number"),
 )
-DECISIONS = Ledger("Decision", "decision", decisions, DecisionRow, "title", Decision)
-DOCS = Ledger("Document", "doc", docs, DocRow, "title", ActiveDoc)
+DECISIONS = Ledger("Decision", "decision", decisions, LedgerRow, "title", Decision)
+DOCS = Ledger("Document", "doc", docs, LedgerRow, "title", ActiveDoc)
 ACTIONS = Ledger(
     "Action",
     "action",

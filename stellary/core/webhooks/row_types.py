@@ -14,12 +14,6 @@ class WebhookRow(RowType):
 
     id: str
     workspace_id: str
-    url: str
-    events: list[ActivityType]
-    active: bool
-    created_by_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class LoadedWebhookRow(WebhookRow):

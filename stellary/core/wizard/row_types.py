@@ -19,11 +19,9 @@ class ListedDraftRow(RowType):
     stage: DraftStage
     round: int
     readiness_score: int
-    project_id: str | None
     created_by_id: str
     version: int
     created_at: datetime
-    updated_at: datetime
     visibility: Visibility
 
 
