@@ -22,7 +22,7 @@ from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.passwords import has_password
 from stellary.core.accounts.proxied_users import take_over
-from stellary.core.accounts.row_types import IdentifiedUserRow, IdentityRow
+from stellary.core.accounts.row_types import IdentifiedUserRow
 from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import identities, users
 from stellary.core.accounts.users import (
@@ -34,7 +34,8 @@ from stellary.core.accounts.users import (
 )
 from stellary.core.db.base import is_given
 from stellary.core.db.errors import raise_api_errors
-from stellary.core.db.row_types import Query
+from stellary.core.db.row_fields import RowFields
+from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves
 from stellary.core.kernel.units import Units
@@ -48,9 +49,10 @@ _BY_IDENTITY = Query(
 )
 
 _BY_EMAIL = Query(IdentifiedUserRow, _USERS.where(is_given(users.c.email_key)))
+_IDENTITIES = RowFields(LinkedIdentity, identities, internal=("user_id",))
 _INSERT = insert(identities)
 _OF_USER = is_given(identities.c.user_id)
-_LIST = Pages(IdentityRow, select(identities).where(_OF_USER), identities.c.id)
+_LIST = Pages(RowType, select(identities).where(_OF_USER), identities.c.id)
 _COUNT = select(func.count()).where(_OF_USER)
 _DELETE = delete(identities).where(_OF_USER, is_given(identities.c.id))
 
@@ -190,7 +192,7 @@ def _build_taken() -> ApiError:
 @serves(LIST_IDENTITIES)
 def list_identities(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[LinkedIdentity]:
     """Return the caller's identities, oldest first."""
-    return _LIST.fetch(uow, request, _build_identity, _user_id=uow.user_id)
+    return _LIST.fetch(uow, request, _IDENTITIES.to_value, _user_id=uow.user_id)
 
 
 @serves(UNLINK_IDENTITY)
@@ -215,7 +217,3 @@ def unlink_identity(uow: UnitOfWork, ref: IdentityRef) -> Ok:
         )
     delete_row(uow, _DELETE, {**parameters, "_id": identity.id}, "Identity")
     return Ok()
-
-
-def _build_identity(row: IdentityRow) -> LinkedIdentity:
-    return LinkedIdentity(id=row.id, issuer=row.issuer, subject=row.subject, created_at=row.created_at)

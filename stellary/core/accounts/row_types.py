@@ -81,24 +81,6 @@ class MembershipRow(RowType):
     member_count: int
 
 
-class SessionRow(RowType):
-    """A session of a user."""
-
-    id: str
-    device: str | None
-    created_at: datetime
-    expires_at: datetime
-
-
-class IdentityRow(RowType):
-    """An identity of a user."""
-
-    id: str
-    issuer: str
-    subject: str
-    created_at: datetime
-
-
 class SecondFactorRow(RowType):
     """The second factor of a user, which may not be confirmed yet."""
 

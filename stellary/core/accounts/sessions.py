@@ -16,23 +16,27 @@ from stellary.contract.wire import Listing, Paged
 from stellary.core.accounts import access
 from stellary.core.accounts.authentication import confirm_login
 from stellary.core.accounts.locks import lock_caller
-from stellary.core.accounts.row_types import SessionRow
+from stellary.core.accounts.row_types import IdRow
 from stellary.core.accounts.tables import sessions, users
 from stellary.core.db.base import is_given
+from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-_INSERT = insert(sessions)
 _c = sessions.c
+_SESSIONS = RowFields(
+    ActiveSession, sessions, computed=("is_current",), internal=("user_id", "generation", "ended_at")
+)
+_INSERT = insert(sessions)
 _END = (
     update(sessions)
     .where(is_given(_c.id), is_given(_c.user_id), _c.ended_at.is_(None))
     .values(ended_at=bindparam("_now"))
 )
 _LIST = Pages(
-    SessionRow,
+    IdRow,
     select(sessions)
     .join_from(sessions, users)
     .where(
@@ -66,14 +70,8 @@ def list_sessions(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[ActiveSe
     """Return the caller's sessions, oldest first."""
     current_id = uow.actor.login_id
 
-    def build_session(row: SessionRow) -> ActiveSession:
-        return ActiveSession(
-            id=row.id,
-            device=row.device,
-            is_current=row.id == current_id,
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-        )
+    def build_session(row: IdRow) -> ActiveSession:
+        return _SESSIONS.to_value(row, is_current=row.id == current_id)
 
     return _LIST.fetch(uow, request, build_session, _user_id=uow.user_id, _now=uow.now)
 

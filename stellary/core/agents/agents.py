@@ -157,7 +157,7 @@ def list_agents(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[A
 
 def _show(roles: CallerRoles, row: AgentRow) -> Agent:
     """Return the agent of a row, without the ids of projects that the caller does not see."""
-    agent = rows.agent(row)
+    agent = rows.AGENTS.to_value(row)
     if agent.project_ids is None or not roles.sight.is_limited:
         return agent
     return replace_fields(agent, project_ids=[id for id in agent.project_ids if roles.sight.sees(id)])
@@ -181,7 +181,7 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     loaded = access.agent(uow, ref)
     row = loaded.row
     _check_tools_and_projects(uow, row.workspace_id, request.tools or [], request.project_ids or None)
-    before = rows.agent(row)
+    before = rows.AGENTS.to_value(row)
     limit = before.rate_limit if request.rate_limit is UNSET else convert(RateLimit, request.rate_limit)
     after = update_value(before, request, uow.now, rate_limit=limit)
     if after is before:
@@ -191,7 +191,7 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
         check_runtime(uow.env, after.runtime, after.model, build_model_user(ref, loaded.roles))
     columns = {"_id": after.id, **rows.AGENTS.to_changes(before, after)}
     with _refuse_duplicate_slug(uow, after.slug):
-        updated = rows.agent(require_row(_UPDATE.first(uow.connection, columns), "Agent"))
+        updated = rows.AGENTS.to_value(require_row(_UPDATE.first(uow.connection, columns), "Agent"))
     if "name" in changed:
         rename_agent_user(uow, after.id, after.name)
     if "runtime" in changed or ("status" in changed and after.status == "active"):
@@ -207,7 +207,7 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
 @serves(DELETE_AGENT)
 def delete_agent(uow: UnitOfWork, ref: AgentRef) -> Ok:
     """Delete an agent with its tokens, missions and proposals. Activities keep its name; its cards are unassigned."""
-    agent = rows.agent(access.agent(uow, ref).row)
+    agent = rows.AGENTS.to_value(access.agent(uow, ref).row)
     retire_agent_user(uow, agent.id)
     unassign_cards(uow, agent.workspace_id, agent.id)
     rows.AGENTS.delete(uow, agent)
@@ -278,7 +278,9 @@ def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken
         created_at=uow.now,
     )
     rows.TOKENS.insert(uow, token, token_digest=digest(secret))
-    emit_change(uow, agent.workspace_id, None, convert(AgentToken, token), agent=rows.agent(agent).name)
+    emit_change(
+        uow, agent.workspace_id, None, convert(AgentToken, token), agent=rows.AGENTS.to_value(agent).name
+    )
     return token
 
 
@@ -286,7 +288,7 @@ def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken
 def list_agent_tokens(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing[AgentToken]:
     """Return the tokens of an agent, oldest first, without their secrets."""
     agent = access.agent(uow, ref).row
-    return _TOKENS.fetch(uow, request, rows.token, _agent_id=agent.id)
+    return _TOKENS.fetch(uow, request, rows.TOKENS.to_value, _agent_id=agent.id)
 
 
 @serves(REVOKE_AGENT_TOKEN)
@@ -297,7 +299,7 @@ def revoke_agent_token(uow: UnitOfWork, ref: AgentTokenRef) -> Ok:
         NotFound: The agent has no such token, or another request has just revoked it.
     """
     loaded = access.token(uow, ref)
-    token = rows.token(loaded.row)
+    token = rows.TOKENS.to_value(loaded.row)
     rows.TOKENS.delete(uow, token)
     emit_change(uow, loaded.roles.workspace_id, token, None, agent=loaded.row.agent_name)
     uow.send_on_commit(ACCESS)

@@ -81,7 +81,7 @@ def carry_out(
     results = (
         {"_id": row.id, "result": as_json(answer)} for (row, _), answer in zip(approved, answers, strict=True)
     )
-    return [rows.proposal(CHANGE.one(uow.connection, values)) for values in results]
+    return [rows.PROPOSALS.to_value(CHANGE.one(uow.connection, values)) for values in results]
 
 
 def perform(

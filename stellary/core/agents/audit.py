@@ -50,7 +50,7 @@ def list_audit(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing[AuditE
     if sight.is_limited:
         # The reason of a refusal may name any project that the person for whom the agent acted has seen then.
         parameters = {"_agent_id": loaded.row.id, "_user_id": loaded.roles.user_id}
-        page = _OWN_LIST.fetch(uow, request, rows.audit_entry, **parameters)
+        page = _OWN_LIST.fetch(uow, request, rows.AUDIT.to_value, **parameters)
         ids = find_ids([entry.reason for entry in page.items])
         items = find_items(uow, loaded.row.workspace_id, ids)
         hidden = {id for id, (_, project_id) in items.items() if not sight.sees(project_id)}
@@ -59,7 +59,7 @@ def list_audit(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing[AuditE
             for entry in page.items
         ]
         return Listing(entries, page.next)
-    return _LIST.fetch(uow, request, rows.audit_entry, _agent_id=loaded.row.id)
+    return _LIST.fetch(uow, request, rows.AUDIT.to_value, _agent_id=loaded.row.id)
 
 
 def record(

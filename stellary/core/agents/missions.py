@@ -197,7 +197,7 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
     )
     uow.connection.execute(_INSERT, rows.mission_row(mission))
     mission_log.write(uow, mission.id, ("status", {"status": "queued"}))
-    emit_change(uow, agent.workspace_id, None, mission, name=rows.agent(agent).name)
+    emit_change(uow, agent.workspace_id, None, mission, name=rows.AGENTS.to_value(agent).name)
     if agent.runtime != "external":
         enqueue(uow, agent.workspace_id, mission.id)
     return mission

@@ -110,7 +110,7 @@ def _fetch(
     """Return a page of a list, without the proposals that name items of projects that the caller does not see."""
     if sight.is_limited:
         parameters |= sight.parameters
-    return _LISTS[name, sight.is_limited].fetch(uow, request, rows.proposal, **parameters)
+    return _LISTS[name, sight.is_limited].fetch(uow, request, rows.PROPOSALS.to_value, **parameters)
 
 
 @serves(APPROVE_PROPOSAL)
@@ -257,7 +257,7 @@ def _decide(
     values = {"_id": row.id, "_status": status, "_reason": reason, "_user_id": uow.user_id, "_now": uow.now}
     if not uow.connection.execute(_DECIDE, {**values, "_from": list(before)}).rowcount:
         raise Conflict("the proposal is decided already", code="already_decided")
-    proposal = rows.proposal(row)
+    proposal = rows.PROPOSALS.to_value(row)
     decision = {"status": status, "reason": reason, "decided_by_id": uow.user_id, "decided_at": uow.now}
     emit_change(uow, row.workspace_id, proposal, replace_fields(proposal, **decision))
 
@@ -284,7 +284,7 @@ def _decide_in_batch(
             # A rehearsal tells the person now if the change is not allowed or not possible.
             with proposing.rehearse(uow):
                 perform(uow, ref, row, uow.user_id, {})
-        return rows.proposal(_ONE.one(uow.connection, {"_id": row.id}))
+        return rows.PROPOSALS.to_value(_ONE.one(uow.connection, {"_id": row.id}))
     approved = [
         (other, other.decided_by_id or "")
         for other in _list_batch(uow, mission)
@@ -292,7 +292,7 @@ def _decide_in_batch(
     ]
     carry_out(uow, ref, approved, decided=row.id, sight=sight)
     _end_batch(uow, mission)
-    return rows.proposal(_ONE.one(uow.connection, {"_id": row.id}))
+    return rows.PROPOSALS.to_value(_ONE.one(uow.connection, {"_id": row.id}))
 
 
 def _reject(
@@ -304,7 +304,7 @@ def _reject(
     if row.blob_key is not None:
         blobs, key = uow.env.blobs, row.blob_key
         uow.after_commit.append(lambda: discard(blobs, key))
-    return rows.proposal(rejected)
+    return rows.PROPOSALS.to_value(rejected)
 
 
 def _log_decision(uow: UnitOfWork, row: ProposalRow, status: ProposalStatus) -> None:

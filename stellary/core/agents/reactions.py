@@ -82,7 +82,7 @@ def _record_revoked(uow: UnitOfWork, revoked: Sequence[EndedTokenRow]) -> None:
     """Count revoked tokens, and emit their events."""
     uow.ended_counts["agent_tokens"] += len(revoked)
     for row in revoked:
-        emit_change(uow, row.workspace_id, rows.token(row), None, agent=row.agent_name)
+        emit_change(uow, row.workspace_id, rows.TOKENS.to_value(row), None, agent=row.agent_name)
 
 
 def cancel_missions(uow: UnitOfWork, events: Sequence[WorkspaceLeft | BecameGuest]) -> None:

@@ -13,7 +13,7 @@ from stellary.core.db.row_types import RowType
 
 
 class AgentRow(RowType):
-    """An agent; ``rows.agent`` reads further columns."""
+    """An agent; ``rows.AGENTS`` reads further columns."""
 
     id: str
     workspace_id: str
@@ -131,7 +131,7 @@ class EndingMissionRow(AgentMissionRow):
 
 
 class ProposalRow(RowType):
-    """A proposal; ``rows.proposal`` reads further columns."""
+    """A proposal; ``rows.PROPOSALS`` reads further columns."""
 
     id: str
     workspace_id: str

@@ -14,14 +14,11 @@ from stellary.contract.proposals import Proposal
 from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.agents.row_types import (
     AgentMissionRow,
-    AgentRow,
     MissionEntryRow,
-    ProposalRow,
 )
 from stellary.core.agents.rules import missions as missions_rules
 from stellary.core.agents.tables import agent_tokens, agents, audit, mission_log, missions, proposals
 from stellary.core.db.row_fields import RowFields
-from stellary.core.db.row_types import RowType
 from stellary.core.kernel.model_usage import read_usage
 from stellary.core.kernel.writes import StoredItems
 
@@ -67,27 +64,17 @@ _MISSION_FIELDS = RowFields(
     converted=("tools", "usage"),
     internal=("is_delegated", "step", "history", "calls", "turns", "last_entry", "named_projects"),
 )
-_PROPOSAL_FIELDS = RowFields(
+PROPOSALS = RowFields(
     Proposal,
     proposals,
     converted=("result",),
     internal=("call_id", "call", "blob_key", "seen", "named_projects"),
 )
-_AUDIT_FIELDS = RowFields(AuditEntry, audit)
+AUDIT = RowFields(AuditEntry, audit)
 _ENTRY_FIELDS = RowFields(MissionEntry, mission_log, renamed={"id": "number"}, internal=("mission_id",))
 
 MISSION = (*missions.c, PENDING, _CALLS, _MESSAGE)
 """The columns that a statement selects for ``mission``."""
-
-
-def agent(row: AgentRow) -> Agent:
-    """Convert a row to an agent."""
-    return AGENTS.to_value(row)
-
-
-def token(row: RowType) -> AgentToken:
-    """Convert a row to an agent token."""
-    return TOKENS.to_value(row)
 
 
 def mission(row: AgentMissionRow, sight: ProjectSight = SEES_ALL) -> AgentMission:
@@ -125,16 +112,6 @@ def mission_row(mission: AgentMission) -> dict[str, object]:
         usage=None,
         named_projects={mission.project_id: True},
     )
-
-
-def proposal(row: ProposalRow) -> Proposal:
-    """Convert a row to a proposal."""
-    return _PROPOSAL_FIELDS.to_value(row)
-
-
-def audit_entry(row: RowType) -> AuditEntry:
-    """Convert a row to an audit entry."""
-    return _AUDIT_FIELDS.to_value(row)
 
 
 def mission_entry(row: MissionEntryRow, *, is_hidden: bool = False) -> MissionEntry:

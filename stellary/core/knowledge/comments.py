@@ -63,7 +63,7 @@ def list_document_comments(uow: UnitOfWork, ref: DocumentRef, request: Paged) ->
 @serves(CREATE_DOCUMENT_COMMENT)
 def create_document_comment(uow: UnitOfWork, ref: DocumentRef, request: CreateComment) -> DocumentComment:
     """Comment on a document. Its version stays: a comment does not conflict with a change of the document."""
-    document = rows.summary(access.document_summary(uow, ref).row)
+    document = rows.SUMMARY_FIELDS.to_value(access.document_summary(uow, ref).row)
     place = event_location(document)
     comment = ROWS.insert(uow, request, document.id, **place)
     uow.emit(DocumentCommentCreated(**place, document=document, comment=comment))
@@ -76,7 +76,7 @@ def update_document_comment(
 ) -> DocumentComment:
     """Change the content of a comment."""
     row = access.comment(uow, ref).row
-    document = rows.summary(row)
+    document = rows.SUMMARY_FIELDS.to_value(row)
     place = event_location(document)
     before, after = ROWS.update(uow, request, document.id, row.comment_id, **place)
     if after is not before:
@@ -88,7 +88,7 @@ def update_document_comment(
 def delete_document_comment(uow: UnitOfWork, ref: DocumentCommentRef) -> Ok:
     """Move a comment to the trash."""
     loaded = access.comment(uow, ref)
-    document, id = rows.summary(loaded.row), loaded.row.comment_id
+    document, id = rows.SUMMARY_FIELDS.to_value(loaded.row), loaded.row.comment_id
     place = event_location(document)
     # The document is locked first, as when it is deleted, so that two units never wait for each other.
     comment = ROWS.read(uow, document.id, id, **place)

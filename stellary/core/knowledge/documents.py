@@ -255,7 +255,7 @@ def _lock_tree(uow: UnitOfWork, document: DocumentSummary) -> list[DocumentSumma
     tree: list[DocumentSummary] = []
     parameters = {**event_location(document), "_id": document.id, "_ids": []}
     while level := _LEVEL.all(uow.connection, parameters):
-        tree += map(rows.summary, level)
+        tree += map(rows.SUMMARY_FIELDS.to_value, level)
         if len(tree) > BULK_MAX:
             raise Conflict(f"more than {BULK_MAX} documents would move", code="too_many_documents")
         parameters |= {"_id": "", "_ids": [row.id for row in level]}

@@ -104,7 +104,7 @@ def list_documents(uow: UnitOfWork, ref: WorkspaceRef, request: ListDocuments) -
     if roles.sight.is_limited:
         parameters |= roles.sight.parameters
     pages = _pages(frozenset(filters), roles.sight.is_limited)
-    page = pages.fetch(uow, request, rows.summary, **parameters, **filters)
+    page = pages.fetch(uow, request, rows.SUMMARY_FIELDS.to_value, **parameters, **filters)
     if not page.items:
         _check_ids(uow, roles, request)
     return page

@@ -63,7 +63,7 @@ def restore_document(uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem) -> N
     trash.reinsert(uow, item.id, changes=changes)
     restore_children(uow, item)
     document = _SUMMARY.first(uow.connection, {"_id": item.item_id})
-    emit_restored(uow, item, None if document is None else rows.summary(document))
+    emit_restored(uow, item, None if document is None else rows.SUMMARY_FIELDS.to_value(document))
 
 
 def restore_comment(uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem) -> str:
@@ -81,7 +81,7 @@ def restore_comment(uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem) -> st
     if row is None:
         raise missing_container(uow, "document", document_id)
     trash.reinsert(uow, item.id)
-    document = rows.summary(row)
+    document = rows.SUMMARY_FIELDS.to_value(row)
     emit_restored(uow, item, document, meta={"documentId": document_id})
     return f'document "{document.title}"'
 

@@ -35,7 +35,7 @@ class LoadedDocumentRow(StoredDocumentRow):
 
 
 class DocumentSummaryRow(RowType):
-    """A document without its content, which ``rows.summary`` reads."""
+    """A document without its content, which ``rows.SUMMARY_FIELDS`` reads."""
 
     id: str
 

@@ -16,7 +16,7 @@ from stellary.contract.safe_content import make_safe
 from stellary.core.accounts.audience import is_reachable, name_of
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.writes import NoColumns, StoredItems
-from stellary.core.knowledge.row_types import DocumentSummaryRow, VersionContentRow
+from stellary.core.knowledge.row_types import VersionContentRow
 from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.markdown_writing import to_markdown
 from stellary.core.knowledge.tables import documents, versions
@@ -26,7 +26,7 @@ _NAMES = {
     "reviewer_name": name_of(documents.c.reviewer_id),
 }
 STORED = StoredItems(StoredDocument, documents, "Document", NoColumns, selected=_NAMES)
-_SUMMARY_FIELDS = RowFields(
+SUMMARY_FIELDS = RowFields(
     DocumentSummary,
     documents,
     selected=_NAMES,
@@ -51,14 +51,9 @@ VERSION_FIELDS = RowFields(
 )
 OF_ORGANIZATION = and_(documents.c.context_type == "organization", is_reachable(documents.c.workspace_id))
 """The condition of a document that all workspaces of the organization show: its own workspace is not in the trash."""
-SUMMARY = _SUMMARY_FIELDS.columns
+SUMMARY = SUMMARY_FIELDS.columns
 DOCUMENT = STORED.columns
 VERSION_SUMMARY = VERSION_FIELDS.columns
-
-
-def summary(row: DocumentSummaryRow) -> DocumentSummary:
-    """Return the document of a row, without its content."""
-    return _SUMMARY_FIELDS.to_value(row)
 
 
 def to_document(document: StoredDocument, content_format: ContentFormat) -> Document:

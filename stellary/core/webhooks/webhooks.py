@@ -111,7 +111,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
 def list_webhooks(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Webhook]:
     """Return the webhooks of a workspace, oldest first."""
     workspace = accounts_access.workspace(uow, ref).row
-    return _LIST.fetch(uow, request, webhook_value, _workspace_id=workspace.id)
+    return _LIST.fetch(uow, request, _WEBHOOKS.to_value, _workspace_id=workspace.id)
 
 
 @serves(UPDATE_WEBHOOK)
@@ -122,7 +122,7 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
         Invalid: The URL is none, or leads to an address that is not public, or to another port.
     """
     row = access.webhook(uow, ref).row
-    before = webhook_value(row)
+    before = _WEBHOOKS.to_value(row)
     changes = get_set_fields(request, Webhook)
     if request.url is not UNSET:
         changes["url"] = check_url(request.url, private=uow.env.private_webhooks, ports=uow.env.webhook_ports)
@@ -143,15 +143,10 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
 @serves(DELETE_WEBHOOK)
 def delete_webhook(uow: UnitOfWork, ref: WebhookRef) -> Ok:
     """Delete a webhook and its messages. A message that is being sent may still arrive."""
-    webhook = webhook_value(access.webhook(uow, ref).row)
+    webhook = _WEBHOOKS.to_value(access.webhook(uow, ref).row)
     _WEBHOOKS.delete(uow, webhook)
     emit_change(uow, webhook.workspace_id, hide_secret(webhook), None)
     return Ok()
-
-
-def webhook_value(row: WebhookRow) -> Webhook:
-    """Convert a row to a webhook."""
-    return _WEBHOOKS.to_value(row)
 
 
 def hide_secret(webhook: Webhook) -> Webhook:
@@ -174,7 +169,7 @@ def transfer_webhooks(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRig
         uow.connection.execute(_TRANSFER, parameters | change)
         uow.ended_counts["webhooks"] += len(rows)
         for row in rows:
-            before = hide_secret(webhook_value(row))
+            before = hide_secret(_WEBHOOKS.to_value(row))
             after = replace_fields(before, active=False, created_by_id=event.successor_id, updated_at=uow.now)
             emit_change(uow, event.workspace_id, before, after, successorId=event.successor_id)
 
@@ -190,6 +185,6 @@ def disable(uow: UnitOfWork, events: Sequence[AccountTakenOver]) -> None:
         rows = _LOAD_ACTIVE.all(uow.connection, parameters)
         uow.connection.execute(_DISABLE, {**parameters, "_now": uow.now})
         for row in rows:
-            before = hide_secret(webhook_value(row))
+            before = hide_secret(_WEBHOOKS.to_value(row))
             after = replace_fields(before, active=False, updated_at=uow.now)
             emit_change(uow, row.workspace_id, before, after, changed=["active"])
