@@ -74,6 +74,9 @@ workspaces = item_table(
     # The entry in the trash of the workspace or its organization; null unless one of them was deleted.
     Column("trash_id", IdType),
     UniqueConstraint("organization_id", "slug"),
+    # For the workspaces that were deleted with their organization, when it is restored.
+    partial_index("ix_stellary_workspaces_trash_id", "trash_id", "id", where="trash_id IS NOT NULL"),
+    partial_index("uq_stellary_workspaces_owner_id_personal", "owner_id", unique=True, where="is_personal"),
 )
 
 workspace_members = Table(
@@ -214,13 +217,4 @@ login_attempts = Table(
     Column("known_until", UtcDateTime),
     partial_index("ix_stellary_login_attempts_unknown", "window_ends_at", where="known_until IS NULL"),
     partial_index("ix_stellary_login_attempts_known", "known_until", where="known_until IS NOT NULL"),
-)
-
-DELETED_WORKSPACES = partial_index(
-    "ix_stellary_workspaces_trash_id", workspaces.c.trash_id, workspaces.c.id, where="trash_id IS NOT NULL"
-)
-"""For the workspaces that were deleted with their organization, when it is restored."""
-
-ONE_PERSONAL_WORKSPACE = partial_index(
-    "uq_stellary_workspaces_owner_id_personal", workspaces.c.owner_id, unique=True, where="is_personal"
 )

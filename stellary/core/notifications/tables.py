@@ -6,6 +6,21 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Tabl
 
 from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
 
+NOT_OF_CARDS = text("entity <> 'card'")
+"""The condition of the index for activities about one kind of item; most activities are about cards."""
+OF_PEOPLE = text("entity IN ('invitation', 'member', 'workspace_member')")
+"""The condition of the index for activities about people, which can contain their addresses."""
+IS_SAMPLED = text("(seq & 63) = 0")
+"""The condition of the index by time, which has one activity in 64."""
+APART_FROM_CARDS = text("entity NOT IN ('card', 'comment', 'attachment', 'relation')")
+"""The condition of the activities that are not about a card. Only a statement with the same text can use their index."""
+OF_MEMBERS = text("entity = 'organization_member'")
+"""The condition of the index for activities about the members of organizations. Only a statement with the same text can
+use it."""
+IS_MUTED = text("level = 'mute'")
+"""The condition of the index for muted cards and projects, of which there are few beside those that are watched. For a level
+as a parameter, SQLite would compile a statement at each execution, to find out whether the index has its rows."""
+
 activities = Table(
     "stellary_activities",
     metadata,
@@ -35,39 +50,15 @@ activities = Table(
     Index("ix_stellary_activities_project_id_actor_id_id", "project_id", "actor_id", "id"),
     Index("ix_stellary_activities_project_id_type_id", "project_id", "type", "id"),
     Index("ix_stellary_activities_card_id_id", "card_id", "id"),
+    partial_index("ix_stellary_activities_other_entities", "project_id", "entity", "id", where=NOT_OF_CARDS),
+    partial_index("ix_stellary_activities_people", "entity", "entity_id", where=OF_PEOPLE),
+    partial_index(
+        "ix_stellary_activities_address_digest", "address_digest", where="address_digest IS NOT NULL"
+    ),
+    partial_index("ix_stellary_activities_sampled_times", "project_id", "created_at", where=IS_SAMPLED),
+    # For the feed and the pilotage of a workspace: few of its activities are not about cards.
+    partial_index("ix_stellary_activities_apart_from_cards", "workspace_id", "id", where=APART_FROM_CARDS),
     sqlite_autoincrement=True,
-)
-
-NOT_OF_CARDS = text("entity <> 'card'")
-"""The condition of the index for activities about one kind of item; most activities are about cards."""
-
-OTHER_ENTITIES = partial_index(
-    "ix_stellary_activities_other_entities",
-    activities.c.project_id,
-    activities.c.entity,
-    activities.c.id,
-    where=NOT_OF_CARDS,
-)
-
-OF_PEOPLE = text("entity IN ('invitation', 'member', 'workspace_member')")
-"""The condition of the index for activities about people, which can contain their addresses."""
-
-PEOPLE = partial_index(
-    "ix_stellary_activities_people", activities.c.entity, activities.c.entity_id, where=OF_PEOPLE
-)
-
-HAS_ADDRESS = text("address_digest IS NOT NULL")
-"""The condition of the index for activities that contain an address."""
-
-ADDRESSES = partial_index(
-    "ix_stellary_activities_address_digest", activities.c.address_digest, where=HAS_ADDRESS
-)
-
-IS_SAMPLED = text("(seq & 63) = 0")
-"""The condition of the index by time, which has one activity in 64."""
-
-SAMPLED_TIMES = partial_index(
-    "ix_stellary_activities_sampled_times", activities.c.project_id, activities.c.created_at, where=IS_SAMPLED
 )
 
 organization_activities = Table(
@@ -85,17 +76,7 @@ organization_activities = Table(
     Column("meta", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_organization_activities_organization_id_id", "organization_id", "id"),
-)
-
-OF_MEMBERS = text("entity = 'organization_member'")
-"""The condition of the index for activities about the members of organizations. Only a statement with the same text can
-use it."""
-
-MEMBERS = partial_index(
-    "ix_stellary_organization_activities_members",
-    organization_activities.c.entity_id,
-    organization_activities.c.id,
-    where=OF_MEMBERS,
+    partial_index("ix_stellary_organization_activities_members", "entity_id", "id", where=OF_MEMBERS),
 )
 
 notifications = Table(
@@ -111,21 +92,13 @@ notifications = Table(
     Column("read_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_notifications_user_id_id", "user_id", "id"),
+    # For the count of unread notifications, which clients ask for often.
+    partial_index(
+        "ix_stellary_notifications_unread", "user_id", "id", "workspace_id", where="read_at IS NULL"
+    ),
+    # For the deletion of notifications that were read long ago.
+    partial_index("ix_stellary_notifications_read_at", "read_at", where="read_at IS NOT NULL"),
 )
-
-UNREAD = partial_index(
-    "ix_stellary_notifications_unread",
-    notifications.c.user_id,
-    notifications.c.id,
-    notifications.c.workspace_id,
-    where="read_at IS NULL",
-)
-"""For the count of unread notifications, which clients ask for often."""
-
-READ = partial_index(
-    "ix_stellary_notifications_read_at", notifications.c.read_at, where="read_at IS NOT NULL"
-)
-"""For the deletion of notifications that were read long ago."""
 
 deliveries = Table(
     "stellary_deliveries",
@@ -158,13 +131,8 @@ watches = Table(
     Column("project_id", IdType, parent_key("stellary_projects.id"), primary_key=True, index=True),
     Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True, index=True),
     Column("level", String(10), nullable=False),
+    partial_index("ix_stellary_watches_muted", "project_id", "card_id", where=IS_MUTED),
 )
-
-IS_MUTED = text("level = 'mute'")
-"""The condition of the index for muted cards and projects, of which there are few beside those that are watched. For a level
-as a parameter, SQLite would compile a statement at each execution, to find out whether the index has its rows."""
-
-MUTED = partial_index("ix_stellary_watches_muted", watches.c.project_id, watches.c.card_id, where=IS_MUTED)
 
 watched_changes = Table(
     "stellary_watched_changes",
@@ -179,18 +147,3 @@ watched_changes = Table(
     sqlite_with_rowid=False,
 )
 """Activities of cards in watched projects, until a job has notified the people who watch them."""
-
-OUTSIDE_PROJECTS = Index(
-    "ix_stellary_activities_outside_projects",
-)
-
-APART_FROM_CARDS = text("entity NOT IN ('card', 'comment', 'attachment', 'relation')")
-"""The condition of the activities that are not about a card. Only a statement with the same text can use their index."""
-
-OF_WORKSPACE = partial_index(
-    "ix_stellary_activities_apart_from_cards",
-    activities.c.workspace_id,
-    activities.c.id,
-    where=APART_FROM_CARDS,
-)
-"""For the feed and the pilotage of a workspace: few of its activities are not about cards."""
