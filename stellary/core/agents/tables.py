@@ -15,7 +15,7 @@ from sqlalchemy import (
     false,
 )
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index, record_table
 
 agents = Table(
     "stellary_agents",
@@ -45,10 +45,8 @@ agents = Table(
     Index("ix_stellary_agents_workspace_id_id", "workspace_id", "id"),
 )
 
-agent_tokens = Table(
+agent_tokens = record_table(
     "stellary_agent_tokens",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("agent_id", IdType, parent_key("stellary_agents.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("prefix", String(20), nullable=False),
@@ -56,14 +54,11 @@ agent_tokens = Table(
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
-    Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_agent_tokens_agent_id_id", "agent_id", "id"),
 )
 
-missions = Table(
+missions = record_table(
     "stellary_agent_missions",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("agent_id", IdType, parent_key("stellary_agents.id"), nullable=False),
     Column("card_id", IdType, parent_key("stellary_cards.id"), nullable=False),
@@ -89,7 +84,6 @@ missions = Table(
     Column("named_projects", Json),
     # The number of the newest entry of its log.
     Column("last_entry", Integer, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Index("ix_stellary_agent_missions_agent_id_id", "agent_id", "id"),
@@ -116,10 +110,8 @@ mission_log = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
-proposals = Table(
+proposals = record_table(
     "stellary_agent_proposals",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("agent_id", IdType, parent_key("stellary_agents.id"), nullable=False),
     Column("mission_id", IdType, parent_key("stellary_agent_missions.id")),
@@ -141,7 +133,6 @@ proposals = Table(
     Column("decided_by_id", IdType, ForeignKey("stellary_users.id")),
     Column("decided_at", UtcDateTime),
     Column("result", Json),
-    Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_agent_proposals_workspace_id_id", "workspace_id", "id"),
     # Pending proposals are the newest of a list that begins with the oldest.
     Index("ix_stellary_agent_proposals_workspace_id_status_id", "workspace_id", "status", "id"),
@@ -149,10 +140,8 @@ proposals = Table(
     Index("ix_stellary_agent_proposals_agent_id_status", "agent_id", "status"),
 )
 
-audit = Table(
+audit = record_table(
     "stellary_agent_audit",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("agent_id", IdType, parent_key("stellary_agents.id"), nullable=False),
     # No foreign keys, since entries outlive the missions and proposals they name.
     Column("mission_id", IdType),
@@ -161,7 +150,6 @@ audit = Table(
     Column("reason", Text),
     Column("on_behalf_of_id", IdType, nullable=False),
     Column("proposal_id", IdType),
-    Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_agent_audit_agent_id_id", "agent_id", "id"),
     Index("ix_stellary_agent_audit_created_at", "created_at"),
 )

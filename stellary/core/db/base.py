@@ -130,10 +130,22 @@ def item_table(name: str, *parts: Column[Any] | Constraint | Index) -> Table:
         name: The name of the table.
         *parts: Its other columns, constraints and indexes.
     """
+    return record_table(name, *parts, Column("updated_at", UtcDateTime, nullable=False))
+
+
+def record_table(name: str, *parts: Column[Any] | Constraint | Index, **options: Any) -> Table:
+    """Define a table of records, which have an id and the time of their creation.
+
+    Args:
+        name: The name of the table.
+        *parts: Its other columns, constraints and indexes.
+        **options: Further arguments of ``Table``.
+    """
     columns = [part for part in parts if isinstance(part, Column)]
-    times = (Column(name, UtcDateTime, nullable=False) for name in ("created_at", "updated_at"))
+    created_at = Column("created_at", UtcDateTime, nullable=False)
     constraints = [part for part in parts if not isinstance(part, Column)]
-    return Table(name, metadata, Column("id", IdType, primary_key=True), *columns, *times, *constraints)
+    id = Column("id", IdType, primary_key=True)
+    return Table(name, metadata, id, *columns, created_at, *constraints, **options)
 
 
 @functools.lru_cache(maxsize=16_384)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, text
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index, record_table
 
 NOT_OF_CARDS = text("entity <> 'card'")
 """The condition of the index for activities about one kind of item; most activities are about cards."""
@@ -61,10 +61,8 @@ activities = Table(
     sqlite_autoincrement=True,
 )
 
-organization_activities = Table(
+organization_activities = record_table(
     "stellary_organization_activities",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("organization_id", IdType, parent_key("stellary_organizations.id"), nullable=False),
     Column("actor_id", IdType, nullable=False),
     Column("type", String(40), nullable=False),
@@ -74,15 +72,12 @@ organization_activities = Table(
     Column("changes", Json),
     Column("via", Json),
     Column("meta", Json, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_organization_activities_organization_id_id", "organization_id", "id"),
     partial_index("ix_stellary_organization_activities_members", "entity_id", "id", where=OF_MEMBERS),
 )
 
-notifications = Table(
+notifications = record_table(
     "stellary_notifications",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("user_id", IdType, parent_key("stellary_users.id"), nullable=False),
     Column("activity_id", IdType, parent_key("stellary_activities.id"), nullable=False, index=True),
     # The activity's workspace, copied so that counting and deleting need no join.
@@ -90,7 +85,6 @@ notifications = Table(
     # Null for notifications that were written by an earlier version.
     Column("kind", String(20)),
     Column("read_at", UtcDateTime),
-    Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_notifications_user_id_id", "user_id", "id"),
     # For the count of unread notifications, which clients ask for often.
     partial_index(

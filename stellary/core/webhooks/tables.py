@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, text
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata, parent_key, partial_index
+from stellary.core.db.base import IdType, Json, UtcDateTime, item_table, metadata, parent_key, partial_index
 
-webhooks = Table(
+webhooks = item_table(
     "stellary_webhooks",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("url", Text, nullable=False),
     Column("events", Json, nullable=False),
@@ -17,8 +15,6 @@ webhooks = Table(
     Column("secret", String(100), nullable=False),
     Column("active", Boolean, nullable=False),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
     # The job that sends its messages. The webhook can be claimed if the job is deleted or its claim has expired.
     Column("sending_job_id", IdType),
     # The retry schedule: the consecutive failures of the receiver, the time of the first, and the time of the
