@@ -49,7 +49,6 @@ from stellary.core.kernel.events import (
     ItemRestored,
     OrganizationItemChanged,
     PilotageChanged,
-    ProjectEvent,
     ProjectImported,
     ProjectMemberAdded,
     ProjectMemberLeft,
@@ -127,13 +126,25 @@ _DELETE = delete(notifications).where(
 
 
 _WITH_COMMENT = (CommentCreated, CommentUpdated, DocumentCommentCreated, DocumentCommentUpdated)
+_OtherEvent = (
+    rules.MemberEvent
+    | rules.ProjectChange
+    | ProjectImported
+    | CardTransferredOut
+    | DocumentEvent
+    | PilotageChanged
+    | ItemChanged
+    | ItemNoticeGiven
+    | TrashEvent
+)
+"""The recorded events that are not about a card."""
 
 
 @attrs.frozen
 class _Entry:
     """An activity to record, and its recipients."""
 
-    event: ProjectEvent | DocumentEvent | PilotageChanged | ItemChanged | ItemNoticeGiven | TrashEvent
+    event: CardEvent | _OtherEvent
     meta: dict[str, object]
     recipients: list[str]
     changes: list[StoredChange] = attrs.field(factory=list)
@@ -180,21 +191,7 @@ class _Entry:
         return self.event.card if isinstance(self.event, (CardEvent, ItemRestored)) else None
 
 
-def record(
-    uow: UnitOfWork,
-    events: Sequence[
-        CardEvent
-        | rules.MemberEvent
-        | rules.ProjectChange
-        | ProjectImported
-        | CardTransferredOut
-        | DocumentEvent
-        | PilotageChanged
-        | ItemChanged
-        | ItemNoticeGiven
-        | TrashEvent
-    ],
-) -> None:
+def record(uow: UnitOfWork, events: Sequence[CardEvent | _OtherEvent]) -> None:
     """Record the activities of events, and notify their recipients.
 
     Args:
@@ -290,18 +287,7 @@ def _leave_out_strangers(uow: UnitOfWork, entries: Sequence[_Entry]) -> None:
             entry.meta["notReached"] = sorted(names)
 
 
-def _build_entry(
-    uow: UnitOfWork,
-    event: rules.MemberEvent
-    | rules.ProjectChange
-    | ProjectImported
-    | CardTransferredOut
-    | DocumentEvent
-    | PilotageChanged
-    | ItemChanged
-    | ItemNoticeGiven
-    | TrashEvent,
-) -> _Entry:
+def _build_entry(uow: UnitOfWork, event: _OtherEvent) -> _Entry:
     """Build the entry of an event that is not about a card."""
     if isinstance(event, DocumentEvent):
         return _document_entry(uow, event)
