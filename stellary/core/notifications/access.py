@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, exists, func, or_, select
 
-from stellary.contract.errors import NotFound
 from stellary.contract.refs import ActivityRef, NotificationRef
 from stellary.core.accounts.access_checks import AccessByRef, AccessCheck, Link
 from stellary.core.accounts.audience import is_reachable, leads, seen_by
@@ -16,7 +15,7 @@ from stellary.core.accounts.project_sight import (
     sees_named,
     sees_project,
 )
-from stellary.core.board.access import IN_PROJECT, PROJECT
+from stellary.core.board.access import IN_PROJECT, PROJECT, require_row
 from stellary.core.db.base import IdType, is_given, json_text
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
@@ -114,9 +113,8 @@ def notification(uow: UnitOfWork, ref: NotificationRef) -> NotificationRow:
     Raises:
         NotFound: The caller has no such notification, or has lost access to its workspace.
     """
-    row = _NOTIFICATION.first(uow.connection, {"_user_id": uow.user_id, "_notification_id": ref.id})
-    if row is None:
-        raise NotFound("Notification not found")
+    parameters = {"_user_id": uow.user_id, "_notification_id": ref.id}
+    row = require_row(_NOTIFICATION.first(uow.connection, parameters), "Notification")
     uow.mark_authorized()
     return row
 
