@@ -81,35 +81,26 @@ def commit_watermark() -> CommitWatermark:
 
 
 def _read(
-    query: Query[StreamedActivityRow],
-    parameters: Mapping[str, object],
-    units: Units,
-    after: int | None,
+    query: Query[StreamedActivityRow], parameters: Mapping[str, object], units: Units, after: int | None
 ) -> Batch:
     """Read the activities after a number; on PostgreSQL up to the commit watermark."""
     if units.database.is_sqlite:
         # SQLite has one writer at a time, so rows become visible in order.
         with units.database.reading() as connection:
-            return _read_batch(
-                connection,
-                parameters,
-                after,
-                connection.execute(_LAST).scalar_one(),
-                False,
-                query=query,
-            )
+            end = connection.execute(_LAST).scalar_one()
+            return _read_batch(connection, query, parameters, after, end, False)
     with units.database.writing() as connection:
-        return _read_batch(connection, parameters, after, *units.env.watermark.read(connection), query=query)
+        end, pending = units.env.watermark.read(connection)
+        return _read_batch(connection, query, parameters, after, end, pending)
 
 
 def _read_batch(
     connection: Connection,
+    query: Query[StreamedActivityRow],
     parameters: Mapping[str, object],
     after: int | None,
     end: int,
     pending: bool,
-    *,
-    query: Query[StreamedActivityRow],
 ) -> Batch:
     if after is None or after >= end:
         # The watermark may briefly be behind the last batch; the position never moves back, so nothing is sent twice.
