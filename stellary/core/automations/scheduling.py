@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import attrs
@@ -25,6 +26,7 @@ from stellary.core.automations.rows import to_schedule
 from stellary.core.automations.rules.conditions import is_satisfied
 from stellary.core.automations.rules.occurrences import card_facts
 from stellary.core.automations.tables import automations
+from stellary.core.automations.targets import resolve_each
 from stellary.core.automations.triggers import SCHEDULE
 from stellary.core.board.finding import check_filter, find_saved
 from stellary.core.board.listing import find_matching
@@ -130,14 +132,8 @@ def _resolve_filters(candidates: Candidates, filters: Mapping[str, Any], path: s
         field, _ = parse_filter(candidates.fields, text, f"{path}.customField")
         candidates.add("custom_field", field.id)
     for name in filter(filters.__contains__, _KINDS):
-        value = filters[name]
-        if isinstance(value, list):
-            resolved[name] = [
-                _resolve(candidates, name, item, f"{path}.{name}[{index}]")
-                for index, item in enumerate(value)
-            ]
-        else:
-            resolved[name] = _resolve(candidates, name, value, f"{path}.{name}")
+        resolve = partial(_resolve, candidates, name)
+        resolved[name] = resolve_each(filters[name], f"{path}.{name}", resolve)
     return resolved
 
 

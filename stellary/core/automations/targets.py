@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, get_args
 
 from stellary.contract.cards import CardStatus, Priority
@@ -47,8 +48,7 @@ def name_fields(candidates: Candidates, conditions: Any, path: str = "conditions
         path: The path of the conditions, for messages.
     """
     if isinstance(conditions, list):
-        parts = enumerate(conditions)
-        return [name_fields(candidates, part, f"{path}[{index}]") for index, part in parts]
+        return resolve_each(conditions, path, partial(name_fields, candidates))
     if not isinstance(conditions, dict):
         return conditions
     replaced = {
@@ -79,12 +79,8 @@ def resolve_conditions(
     """
     for word in ("all", "any"):
         if word in conditions:
-            parts = enumerate(conditions[word])
-            return {
-                word: [
-                    resolve_conditions(candidates, part, f"{path}.{word}[{index}]") for index, part in parts
-                ]
-            }
+            resolve = partial(resolve_conditions, candidates)
+            return {word: resolve_each(conditions[word], f"{path}.{word}", resolve)}
     if not conditions:
         return {}
     field, op, value = conditions["field"], conditions["op"], conditions.get("value")
@@ -97,13 +93,20 @@ def resolve_conditions(
     path = f"{path}.value"
     if field in ("fromColumn", "toColumn") and op in _BY_NAME:
         return _resolve_columns(candidates, field, op, value, path)
+    return {**conditions, "value": resolve_each(value, path, partial(_resolve, candidates, field, op))}
+
+
+def resolve_each(value: Any, path: str, resolve: Callable[[Any, str], Any]) -> Any:
+    """Resolve a value, or each of a list of values.
+
+    Args:
+        value: The value, or the list.
+        path: Its position in the request, for errors.
+        resolve: Resolves a value at a position.
+    """
     if isinstance(value, list):
-        resolved: Any = [
-            _resolve(candidates, field, op, item, f"{path}[{index}]") for index, item in enumerate(value)
-        ]
-    else:
-        resolved = _resolve(candidates, field, op, value, path)
-    return {**conditions, "value": resolved}
+        return [resolve(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    return resolve(value, path)
 
 
 def _resolve(candidates: Candidates, field: str, op: str, value: Any, path: str) -> Any:
