@@ -30,34 +30,7 @@ from stellary.core.board.queries.recipient_queries import (
 from stellary.core.db.base import IdType, is_given
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import (
-    ActivitiesRecorded,
-    CardCreated,
-    CardEvent,
-    CardTransferred,
-    CardTransferredOut,
-    CommentCreated,
-    CommentUpdated,
-    DocumentCommentCreated,
-    DocumentCommentUpdated,
-    DocumentEvent,
-    DocumentRevised,
-    DocumentSubmitted,
-    DocumentTransferredOut,
-    ItemChanged,
-    ItemNoticeGiven,
-    ItemRestored,
-    OrganizationItemChanged,
-    PilotageChanged,
-    ProjectImported,
-    ProjectMemberAdded,
-    ProjectMemberLeft,
-    ProjectUpdated,
-    RelationAdded,
-    RelationRemoved,
-    TrashEvent,
-    WorkspaceLeft,
-)
+from stellary.core.kernel import events
 from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.comments import select_document_commenters
@@ -125,17 +98,22 @@ _DELETE = delete(notifications).where(
 )
 
 
-_WITH_COMMENT = (CommentCreated, CommentUpdated, DocumentCommentCreated, DocumentCommentUpdated)
+_WITH_COMMENT = (
+    events.CommentCreated,
+    events.CommentUpdated,
+    events.DocumentCommentCreated,
+    events.DocumentCommentUpdated,
+)
 _OtherEvent = (
     rules.MemberEvent
     | rules.ProjectChange
-    | ProjectImported
-    | CardTransferredOut
-    | DocumentEvent
-    | PilotageChanged
-    | ItemChanged
-    | ItemNoticeGiven
-    | TrashEvent
+    | events.ProjectImported
+    | events.CardTransferredOut
+    | events.DocumentEvent
+    | events.PilotageChanged
+    | events.ItemChanged
+    | events.ItemNoticeGiven
+    | events.TrashEvent
 )
 """The recorded events that are not about a card."""
 
@@ -144,7 +122,7 @@ _OtherEvent = (
 class _Entry:
     """An activity to record, and its recipients."""
 
-    event: CardEvent | _OtherEvent
+    event: events.CardEvent | _OtherEvent
     meta: dict[str, object]
     recipients: list[str]
     changes: list[StoredChange] = attrs.field(factory=list)
@@ -153,13 +131,13 @@ class _Entry:
 
     @property
     def type(self) -> ActivityType:
-        if isinstance(self.event, (ItemChanged, PilotageChanged)):
+        if isinstance(self.event, (events.ItemChanged, events.PilotageChanged)):
             return self.event.type
         return rules.TYPES[type(self.event)]
 
     def find_entity(self) -> tuple[str, str | None]:
         """Return the kind and the id of the item that the activity is about."""
-        if isinstance(self.event, TrashEvent):
+        if isinstance(self.event, events.TrashEvent):
             return self.event.kind, self.event.item_id
         return rules.find_entity(self.event, self.type)
 
@@ -170,36 +148,36 @@ class _Entry:
 
     @property
     def address_digest(self) -> str | None:
-        if isinstance(self.event, ItemChanged) and self.event.kind == "invitation":
+        if isinstance(self.event, events.ItemChanged) and self.event.kind == "invitation":
             return digest_address(self.event.name)
         return None
 
     @property
     def project_id(self) -> str | None:
-        return None if isinstance(self.event, PilotageChanged) else self.event.project_id
+        return None if isinstance(self.event, events.PilotageChanged) else self.event.project_id
 
     @property
     def project_ids(self) -> set[str]:
         """The projects that a recipient has to see, or an empty id: relations name cards of two projects."""
         ids = {self.project_id or ""}
-        if isinstance(self.event, (RelationAdded, RelationRemoved)):
+        if isinstance(self.event, (events.RelationAdded, events.RelationRemoved)):
             ids.add(self.event.other.project_id)
         return ids
 
     @property
     def card(self) -> Card | None:
-        return self.event.card if isinstance(self.event, (CardEvent, ItemRestored)) else None
+        return self.event.card if isinstance(self.event, (events.CardEvent, events.ItemRestored)) else None
 
 
-def record(uow: UnitOfWork, events: Sequence[CardEvent | _OtherEvent]) -> None:
+def record(uow: UnitOfWork, emitted: Sequence[events.CardEvent | _OtherEvent]) -> None:
     """Record the activities of events, and notify their recipients.
 
     Args:
-        events: The events of the unit, in order.
+        emitted: The events of the unit, in order.
     """
-    by_workspace: dict[str, list[CardEvent]] = defaultdict(list)
-    for event in events:
-        if isinstance(event, CardEvent):
+    by_workspace: dict[str, list[events.CardEvent]] = defaultdict(list)
+    for event in emitted:
+        if isinstance(event, events.CardEvent):
             by_workspace[event.workspace_id].append(event)
     card_entries = {
         id(entry.event): entry
@@ -208,8 +186,8 @@ def record(uow: UnitOfWork, events: Sequence[CardEvent | _OtherEvent]) -> None:
     }
     # Streams send the activities in the order of the events.
     entries = [
-        card_entries[id(event)] if isinstance(event, CardEvent) else _build_entry(uow, event)
-        for event in events
+        card_entries[id(event)] if isinstance(event, events.CardEvent) else _build_entry(uow, event)
+        for event in emitted
     ]
     _leave_out_strangers(uow, entries)
     for workspace_id in by_workspace:
@@ -239,7 +217,7 @@ def record(uow: UnitOfWork, events: Sequence[CardEvent | _OtherEvent]) -> None:
     watched: dict[str, dict[str, list[str]]] = defaultdict(dict)
     for activity_id, entry in numbered_entries:
         if (
-            isinstance(entry.event, CardEvent)
+            isinstance(entry.event, events.CardEvent)
             and entry.event.workspace_id not in uow.workspaces_without_watches
             and rules.has_watchers(entry.event)
         ):
@@ -247,13 +225,13 @@ def record(uow: UnitOfWork, events: Sequence[CardEvent | _OtherEvent]) -> None:
     for project_id, notified in watched.items():
         watches.add_changes(uow, project_id, notified)
     cards = {card.id: card for entry in entries if (card := entry.card) is not None}
-    comments = {event.comment.id: event.comment for event in events if isinstance(event, _WITH_COMMENT)}
-    for workspace_id in dict.fromkeys(event.workspace_id for event in events):
+    comments = {event.comment.id: event.comment for event in emitted if isinstance(event, _WITH_COMMENT)}
+    for workspace_id in dict.fromkeys(event.workspace_id for event in emitted):
         uow.send_on_commit(of_workspace(workspace_id))
         if workspace_id not in uow.workspaces_without_subscribers:
             workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
             uow.emit(
-                ActivitiesRecorded(
+                events.ActivitiesRecorded(
                     workspace_id=workspace_id, rows=workspace_rows, cards=cards, comments=comments
                 )
             )
@@ -289,13 +267,13 @@ def _leave_out_strangers(uow: UnitOfWork, entries: Sequence[_Entry]) -> None:
 
 def _build_entry(uow: UnitOfWork, event: _OtherEvent) -> _Entry:
     """Build the entry of an event that is not about a card."""
-    if isinstance(event, DocumentEvent):
+    if isinstance(event, events.DocumentEvent):
         return _document_entry(uow, event)
     if isinstance(event, rules.ProjectChange):
-        before = event.before if isinstance(event, ProjectUpdated) else None
+        before = event.before if isinstance(event, events.ProjectUpdated) else None
         changes = list_item_changes(before, event.project)
         return _Entry(event, rules.project_meta(event), [], changes, event.project)
-    if isinstance(event, ItemChanged):
+    if isinstance(event, events.ItemChanged):
         changes = list_item_changes(event.before, event.after)
         recipient_id = rules.find_rule_owner(event, uow.user_id)
         if recipient_id is None and (member_id := rules.find_added_member(event)) != uow.user_id:
@@ -304,18 +282,18 @@ def _build_entry(uow: UnitOfWork, event: _OtherEvent) -> _Entry:
         if recipient_id is not None and reaches(uow, event.workspace_id, recipient_id):
             recipients = [recipient_id]
         return _Entry(event, rules.item_meta(event), recipients, changes, event.after or event.before)
-    if isinstance(event, ItemNoticeGiven):
+    if isinstance(event, events.ItemNoticeGiven):
         recipients = sorted(queue_members(uow, event.workspace_id, event.user_ids)())
         ids = event.named_projects
         projects = {} if ids is None else {"namedProjects": dict.fromkeys(ids, True)}
         return _Entry(event, {"name": event.name, "message": event.message, **projects}, recipients)
-    if isinstance(event, CardTransferredOut):
+    if isinstance(event, events.CardTransferredOut):
         # Without the card and its title: readers may not see where it is now. Its history has left with it, so that no column
         # has lost a card.
         return _Entry(event, {"cardKey": event.card.key}, [])
-    if isinstance(event, TrashEvent):
+    if isinstance(event, events.TrashEvent):
         return _trash_entry(event)
-    if isinstance(event, PilotageChanged):
+    if isinstance(event, events.PilotageChanged):
         changes = list_item_changes(event.before, event.after)
         item = event.after or event.before
         recipients = _pilotage_recipients(uow, event)
@@ -345,25 +323,27 @@ def _activity_row(
     }
 
 
-def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
+def delete_notifications(uow: UnitOfWork, emitted: Sequence[events.WorkspaceLeft]) -> None:
     """Delete the notifications of users who left a workspace.
 
     Args:
-        events: The users who have left a workspace.
+        emitted: The users who have left a workspace.
     """
     uow.connection.execute(
-        _DELETE, [{"_user_id": event.user_id, "_workspace_id": event.workspace_id} for event in events]
+        _DELETE, [{"_user_id": event.user_id, "_workspace_id": event.workspace_id} for event in emitted]
     )
 
 
-def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent]) -> Iterator[_Entry]:
+def _card_entries(
+    uow: UnitOfWork, workspace_id: str, emitted: Sequence[events.CardEvent]
+) -> Iterator[_Entry]:
     """Build the entries of card events in a workspace. If only the actor could be notified, no user is looked up."""
     # Nobody watches or mutes a card that is just being created.
     cards = {
         (event.project_id, event.card.id)
-        for event in events
+        for event in emitted
         if rules.has_watchers(event)
-        and not (isinstance(event, CardCreated) and event.card.created_by_id == uow.user_id)
+        and not (isinstance(event, events.CardCreated) and event.card.created_by_id == uow.user_id)
     }
     levels = watches.load_levels(uow, workspace_id, cards)
     concerned = [
@@ -372,20 +352,20 @@ def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent
             rules.find_excluded(event, uow.user_id),
             rules.has_commenters(event),
         )
-        for event in events
+        for event in emitted
     ]
     user_ids = set[str]().union(
         *(candidates - excluded for candidates, excluded, _ in concerned),
-        *map(rules.find_named_people, events),
+        *map(rules.find_named_people, emitted),
     )
     commented_card_ids = {
         event.card.id
-        for event, (_, _, has_commenters) in zip(events, concerned, strict=True)
+        for event, (_, _, has_commenters) in zip(emitted, concerned, strict=True)
         if has_commenters
     }
-    referenced_ids = set[str]().union(*map(find_referenced_ids, events))
-    project_ids = {event.project_id for event in events}
-    project_ids |= {event.before.project_id for event in events if isinstance(event, CardTransferred)}
+    referenced_ids = set[str]().union(*map(find_referenced_ids, emitted))
+    project_ids = {event.project_id for event in emitted}
+    project_ids |= {event.before.project_id for event in emitted if isinstance(event, events.CardTransferred)}
     names = load_item_names(uow, project_ids, referenced_ids)
     visible_to: set[str] = set()
     by_card: dict[str, set[str]] = defaultdict(set)
@@ -407,9 +387,9 @@ def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent
                 visible_to.add(user_id)
         people_ids, card_ids = people_ids[IDS_MAX:], card_ids[IDS_MAX:]
     ids_by_handle: Mapping[str, set[str]] = {}
-    if any(map(rules.may_mention, events)):
+    if any(map(rules.may_mention, emitted)):
         ids_by_handle = _load_handles(uow, workspace_id, names)
-    for event, (candidates, excluded, has_commenters) in zip(events, concerned, strict=True):
+    for event, (candidates, excluded, has_commenters) in zip(emitted, concerned, strict=True):
         if has_commenters:
             candidates.update(by_card[event.card.id])
         mentioned_ids = rules.find_new_mentions(event, ids_by_handle) if ids_by_handle else set[str]()
@@ -442,7 +422,7 @@ def _load_handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> 
     return {**ids_by_handle, **unique}
 
 
-def _pilotage_recipients(uow: UnitOfWork, event: PilotageChanged) -> list[str]:
+def _pilotage_recipients(uow: UnitOfWork, event: events.PilotageChanged) -> list[str]:
     """Return the reviewers of an action that waits for them, or the user who proposed one that is decided now; never the actor."""
     candidates = set[str]()
     if isinstance(event.after, ProposedAction) and event.after.status == "suggested":
@@ -456,14 +436,14 @@ def _pilotage_recipients(uow: UnitOfWork, event: PilotageChanged) -> list[str]:
     return rules.recipients(candidates, uow.user_id)
 
 
-def _document_entry(uow: UnitOfWork, event: DocumentEvent) -> _Entry:
+def _document_entry(uow: UnitOfWork, event: events.DocumentEvent) -> _Entry:
     """Build the entry of a document event, for its author or its reviewers."""
-    if isinstance(event, DocumentTransferredOut):
+    if isinstance(event, events.DocumentTransferredOut):
         # As of a card: without the document and its title.
         return _Entry(event, rules.document_meta(event), [])
     parameters: dict[str, object] = {"_workspace_id": event.workspace_id}
-    is_comment = isinstance(event, DocumentCommentCreated)
-    if isinstance(event, DocumentSubmitted):
+    is_comment = isinstance(event, events.DocumentCommentCreated)
+    if isinstance(event, events.DocumentSubmitted):
         candidates = set(uow.connection.execute(_REVIEWERS, parameters).scalars())
     else:
         candidates = rules.find_document_recipients(event) - {uow.user_id}
@@ -482,7 +462,7 @@ def _document_entry(uow: UnitOfWork, event: DocumentEvent) -> _Entry:
     return _Entry(event, meta, recipients, changes, event.document, mentioned)
 
 
-def _find_mentioned(uow: UnitOfWork, event: DocumentEvent) -> dict[str, str]:
+def _find_mentioned(uow: UnitOfWork, event: events.DocumentEvent) -> dict[str, str]:
     """Return the names of the users that a document or a comment on it newly mentions, by id.
 
     Args:
@@ -495,10 +475,10 @@ def _find_mentioned(uow: UnitOfWork, event: DocumentEvent) -> dict[str, str]:
     return {user_id: names[user_id] for user_id in rules.find_new_mentions(event, ids_by_handle)}
 
 
-def _trash_entry(event: TrashEvent) -> _Entry:
+def _trash_entry(event: events.TrashEvent) -> _Entry:
     """Build the entry of an item that was restored or purged. No one is notified."""
     meta = rules.trash_meta(event)
-    if not isinstance(event, ItemRestored):
+    if not isinstance(event, events.ItemRestored):
         return _Entry(event, meta, [])
     changes = []
     if event.new_name is not None:
@@ -507,30 +487,30 @@ def _trash_entry(event: TrashEvent) -> _Entry:
     return _Entry(event, meta, [], changes, event.item)
 
 
-def _people_entry(uow: UnitOfWork, event: rules.MemberEvent | ProjectImported) -> _Entry:
+def _people_entry(uow: UnitOfWork, event: rules.MemberEvent | events.ProjectImported) -> _Entry:
     """Build the entry of a membership or import event, for the project's members and the users it names."""
-    ids = event.user_ids if isinstance(event, ProjectImported) else (event.user_id,)
+    ids = event.user_ids if isinstance(event, events.ProjectImported) else (event.user_id,)
     parameters = {"_workspace_id": event.workspace_id, "_project_id": event.project_id}
     rows = uow.connection.execute(_PROJECT_PEOPLE, {**parameters, "_user_ids": list(ids)}).fetchall()
     recipients = rules.recipients({row.id for row in rows if row.sees}, uow.user_id)
-    if isinstance(event, ProjectImported):
+    if isinstance(event, events.ProjectImported):
         return _Entry(event, rules.import_meta(event), recipients)
-    if isinstance(event, ProjectMemberLeft):
+    if isinstance(event, events.ProjectMemberLeft):
         recipients = []
     names = {row.id: row.name for row in rows}
     meta = rules.member_meta(event, names, rows[0].project if rows else None)
     own_name = {id: name for id, name in names.items() if id == event.user_id}
-    if isinstance(event, ProjectMemberAdded):
+    if isinstance(event, events.ProjectMemberAdded):
         change = build_change("userId", None, event.user_id, own_name)
         return _Entry(event, meta, recipients, [change], event.member)
     return _Entry(event, meta, recipients, [build_change("userId", event.user_id, None, own_name)])
 
 
-def record_organization(uow: UnitOfWork, events: Sequence[OrganizationItemChanged]) -> None:
+def record_organization(uow: UnitOfWork, emitted: Sequence[events.OrganizationItemChanged]) -> None:
     """Record the activities of organizations, which have no streams, webhooks and notifications.
 
     Args:
-        events: The changes.
+        emitted: The changes.
     """
     rows = [
         {
@@ -545,21 +525,21 @@ def record_organization(uow: UnitOfWork, events: Sequence[OrganizationItemChange
             "meta": rules.item_meta(event),
             "created_at": uow.now,
         }
-        for event in events
+        for event in emitted
     ]
     uow.connection.execute(_INSERT_ORGANIZATION, rows)
 
 
-def merge_revisions(uow: UnitOfWork, events: Sequence[DocumentRevised]) -> None:
+def merge_revisions(uow: UnitOfWork, emitted: Sequence[events.DocumentRevised]) -> None:
     """Add further changes of documents, which one person saves repeatedly, to the last records of their changes.
 
     A document without such a record, such as one that was just imported, gets one, and so does a change that mentions
     users.
 
     Args:
-        events: The changes.
+        emitted: The changes.
     """
-    for event in events:
+    for event in emitted:
         parameters = {"_workspace_id": event.workspace_id, "_document_id": event.document.id}
         row = _LAST_SAVE.first(uow.connection, {**parameters, "_actor_id": uow.user_id})
         if row is None or event.old is None or event.new is None or _find_mentioned(uow, event):

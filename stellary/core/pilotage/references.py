@@ -30,19 +30,7 @@ from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.board.queries.item_names import name_of_item
 from stellary.core.db.base import IdType, is_among, is_given
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import (
-    CardDeleted,
-    CardTransferred,
-    CardTransferredOut,
-    DocumentDeleted,
-    DocumentTransferred,
-    DocumentTransferredOut,
-    Event,
-    ItemChanged,
-    ItemRestored,
-    PilotageChanged,
-    WorkspaceLeft,
-)
+from stellary.core.kernel import events
 from stellary.core.kernel.grouping import group
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.resolve_names import title_of
@@ -292,20 +280,20 @@ class PresenceChanges:
     workspaces_by_rule: Mapping[str, str]
 
 
-def find_changes(uow: UnitOfWork, events: Iterable[Event]) -> PresenceChanges:
+def find_changes(uow: UnitOfWork, emitted: Iterable[events.Event]) -> PresenceChanges:
     """Return the deletions and returns among events of items that rules or proposed actions need.
 
     Args:
-        events: The events, of which others are ignored.
+        emitted: The events, of which others are ignored.
     """
     changes: dict[str, dict[str, PresenceChange]] = defaultdict(dict)
-    items = (event for event in events if isinstance(event, ItemChanged) and event.after is None)
+    items = (event for event in emitted if isinstance(event, events.ItemChanged) and event.after is None)
     scope_ids = {event.item_id for event in items if event.kind == "scope"}
-    for event in events:
+    for event in emitted:
         if event.workspace_id in uow.workspaces_without_subscribers:
             continue
         by_id = changes[event.workspace_id]
-        if isinstance(event, CardTransferred) and by_id.pop(event.card.id, None) is not None:
+        if isinstance(event, events.CardTransferred) and by_id.pop(event.card.id, None) is not None:
             # It has left one project of the workspace for another one.
             continue
         by_id |= _find_change(event, scope_ids)
@@ -334,28 +322,28 @@ def find_rules(uow: UnitOfWork, workspace_id: str, item_id: str) -> set[str]:
     return {row.automation_id for row in rows} - {None}
 
 
-def _find_change(event: Event, deleted_scope_ids: Collection[str]) -> dict[str, PresenceChange]:
+def _find_change(event: events.Event, deleted_scope_ids: Collection[str]) -> dict[str, PresenceChange]:
     """Return the change of an event by the id of its item; nothing if the event is no deletion and no return."""
     match event:
-        case ItemChanged(after=None) if event.kind in _DELETABLE:
+        case events.ItemChanged(after=None) if event.kind in _DELETABLE:
             has_lost_scope = getattr(event.before, "scope_id", None) in deleted_scope_ids
             return {event.item_id: PresenceChange(True, event.name, event.project_id or "", has_lost_scope)}
-        case ItemChanged(before=None, kind="workspace_member") | ItemRestored():
+        case events.ItemChanged(before=None, kind="workspace_member") | events.ItemRestored():
             return {event.item_id: PresenceChange(False)}
-        case CardDeleted():
+        case events.CardDeleted():
             return {event.card.id: PresenceChange(True, event.card.title, event.project_id)}
-        case CardTransferredOut():
+        case events.CardTransferredOut():
             return {event.card.id: PresenceChange(True)}
-        case DocumentDeleted():
+        case events.DocumentDeleted():
             return {event.document.id: PresenceChange(True, event.document.title, event.project_id or "")}
-        case DocumentTransferredOut():
+        case events.DocumentTransferredOut():
             is_here = event.place[0] == event.workspace_id
             return {} if is_here else {event.document.id: PresenceChange(True)}
-        case CardTransferred(card=item) | DocumentTransferred(document=item):
+        case events.CardTransferred(card=item) | events.DocumentTransferred(document=item):
             return {item.id: PresenceChange(False)}
-        case PilotageChanged(after=None):
+        case events.PilotageChanged(after=None):
             return {event.thing_id: PresenceChange(True, event.title, "")}
-        case WorkspaceLeft():
+        case events.WorkspaceLeft():
             return {event.user_id: PresenceChange(True)}
         case _:
             return {}

@@ -11,20 +11,8 @@ import attrs
 from stellary.contract.cards import Card
 from stellary.contract.naming import wire_fields
 from stellary.core.automations.rules.conditions import DATA, FIELDS, Facts
+from stellary.core.kernel import events
 from stellary.core.kernel.causes import Chain
-from stellary.core.kernel.events import (
-    CardArchived,
-    CardAssigned,
-    CardCreated,
-    CardDue,
-    CardEvent,
-    CardMoved,
-    CardTransferred,
-    CardUpdated,
-    ChecklistCompleted,
-    CommentCreated,
-    TriggerFired,
-)
 
 CHANGE_TRIGGERS: Final = ("comment_added", "card_archived", "field_changed")
 """Triggers of frequent events: only workspaces with the flag ``has_change_rules`` have rules for them."""
@@ -47,82 +35,82 @@ class Occurrence:
     """An event with the trigger that it matches."""
 
     trigger: str
-    event: CardEvent
+    event: events.CardEvent
 
     @property
     def depth(self) -> int:
         return 0 if self.event.cause is None else self.event.cause.depth
 
 
-def _is_assigned(event: CardCreated | CardAssigned) -> bool:
+def _is_assigned(event: events.CardCreated | events.CardAssigned) -> bool:
     return event.card.assignee_id is not None
 
 
-def _has_changed_status(event: CardMoved | CardUpdated) -> bool:
+def _has_changed_status(event: events.CardMoved | events.CardUpdated) -> bool:
     # A column can have a status, so a move can change the card's status.
     return event.before.status != event.card.status
 
 
-TRIGGERS: Final[Mapping[type[CardEvent], Mapping[str, Callable[[Any], bool] | None]]] = {
-    CardCreated: {"task_created": None, "task_added_to_board": None, "task_assigned": _is_assigned},
-    CardMoved: {
+TRIGGERS: Final[Mapping[type[events.CardEvent], Mapping[str, Callable[[Any], bool] | None]]] = {
+    events.CardCreated: {"task_created": None, "task_added_to_board": None, "task_assigned": _is_assigned},
+    events.CardMoved: {
         "task_moved": None,
         "task_added_to_board": lambda event: event.before.scope_id != event.card.scope_id,
         "task_status_changed": _has_changed_status,
     },
-    CardTransferred: {
+    events.CardTransferred: {
         "task_added_to_board": lambda event: not event.card.archived,
         "task_status_changed": _has_changed_status,
     },
-    CardUpdated: {
+    events.CardUpdated: {
         "field_changed": None,
         "task_added_to_board": lambda event: event.before.archived and not event.card.archived,
         "task_status_changed": _has_changed_status,
     },
-    CardAssigned: {"task_assigned": _is_assigned},
-    CardArchived: {"card_archived": None},
-    CommentCreated: {"comment_added": None},
-    ChecklistCompleted: {"checklist_complete": None},
-    CardDue: {"due_date_reached": None},
-    TriggerFired: {},
+    events.CardAssigned: {"task_assigned": _is_assigned},
+    events.CardArchived: {"card_archived": None},
+    events.CommentCreated: {"comment_added": None},
+    events.ChecklistCompleted: {"checklist_complete": None},
+    events.CardDue: {"due_date_reached": None},
+    events.TriggerFired: {},
 }
 """The triggers that events of a type match, each with its condition; None for one that always matches."""
 
 
-def find_occurrences(events: Iterable[CardEvent]) -> Iterator[Occurrence]:
+def find_occurrences(emitted: Iterable[events.CardEvent]) -> Iterator[Occurrence]:
     """Yield the triggers of events, in order."""
-    for event in events:
-        if isinstance(event, TriggerFired):
+    for event in emitted:
+        if isinstance(event, events.TriggerFired):
             yield Occurrence(event.trigger, event)
         for trigger, is_matched in TRIGGERS[type(event)].items():
             if is_matched is None or is_matched(event):
                 yield Occurrence(trigger, event)
 
 
-def facts(event: CardEvent) -> Facts:
+def facts(event: events.CardEvent) -> Facts:
     """Return the facts of an event: the card's fields after the event, and the old and new values of changed fields."""
     values = card_facts(event.card)
     match event:
-        case CardMoved():
+        case events.CardMoved():
             values |= {
                 "fromColumnId": event.before.column_id,
                 "toColumnId": event.card.column_id,
                 "fromColumn": event.from_column,
                 "toColumn": event.to_column,
             }
-        case CardAssigned():
+        case events.CardAssigned():
             values |= {"fromAssigneeId": event.before.assignee_id, "toAssigneeId": event.card.assignee_id}
-        case CardCreated():
+        case events.CardCreated():
             values |= {"fromAssigneeId": None, "toAssigneeId": event.card.assignee_id}
-        case CardUpdated():
+        case events.CardUpdated():
             values |= {"changedFields": list(event.changed)}
-        case CommentCreated():
+        case events.CommentCreated():
             values |= {"comment": event.comment.content}
-        case TriggerFired():
+        case events.TriggerFired():
             values |= {DATA + name: value for name, value in event.data.items()}
         case _:
             pass
-    if isinstance(event, CardMoved | CardUpdated):
+    if isinstance(event, events.CardMoved | events.CardUpdated):
         values |= {"fromStatus": event.before.status, "toStatus": event.card.status}
     return values
 
