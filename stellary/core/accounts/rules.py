@@ -15,6 +15,7 @@ from stellary.contract.roles import (
     ProjectRole,
     WorkspaceRole,
 )
+from stellary.contract.workspaces import WorkspaceMember
 
 FORMER_NAME = "former member"
 """The name of a deleted account."""
@@ -312,13 +313,13 @@ def find_lost_admin_rights(seats: Iterable[Seat], before: str, after: str) -> li
     ]
 
 
-def check_workspace_member(is_owner: bool, before: tuple[str, str], after: tuple[str, str] | None) -> None:
+def check_workspace_member(is_owner: bool, before: WorkspaceMember, after: WorkspaceMember | None) -> None:
     """Check that the owner of a workspace stays its member, admin and pilotage owner.
 
     Args:
         is_owner: Whether the member owns the workspace.
-        before: The current role and pilotage role.
-        after: The new ones; None to remove the member.
+        before: The member with the current roles.
+        after: The member with the new ones; None to remove the member.
 
     Raises:
         Conflict: The member is the owner, and the roles would change.

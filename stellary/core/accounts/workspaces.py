@@ -199,7 +199,7 @@ def update_workspace_member(
         if request.pilotage_role not in (UNSET, "viewer"):
             raise invalid(("pilotageRole", "must be viewer for guests"))
         after = replace_fields(after, pilotage_role="viewer")
-    _check(loaded, before, after)
+    rules.check_workspace_member(loaded.roles.workspace_owner_id == before.user_id, before, after)
     if changes := WORKSPACE_MEMBER.to_changes(before, after):
         keys = {"_workspace_id": loaded.roles.workspace_id, "_member_id": after.user_id}
         uow.connection.execute(_UPDATE, {**keys, **changes})
@@ -228,7 +228,7 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     lock_seats(uow, ref)
     loaded = access.workspace_member(uow, ref)
     member = WORKSPACE_MEMBER.to_value(loaded.row)
-    _check(loaded, member, None)
+    rules.check_workspace_member(loaded.roles.workspace_owner_id == member.user_id, member, None)
     workspace_id = loaded.roles.workspace_id
     delete_row(uow, _DELETE, {"_workspace_id": workspace_id, "_member_id": loaded.row.user_id}, "Member")
     emit_change(uow, workspace_id, member, None)
@@ -259,13 +259,3 @@ def _owner_id(loaded: Loaded[LoadedWorkspaceMemberRow]) -> str:
     owner_id = loaded.roles.workspace_owner_id
     assert owner_id is not None
     return owner_id
-
-
-def _check(
-    loaded: Loaded[LoadedWorkspaceMemberRow], before: WorkspaceMember, after: WorkspaceMember | None
-) -> None:
-    rules.check_workspace_member(
-        loaded.roles.workspace_owner_id == before.user_id,
-        (before.role, before.pilotage_role),
-        None if after is None else (after.role, after.pilotage_role),
-    )
