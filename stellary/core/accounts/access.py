@@ -76,9 +76,7 @@ _ORGANIZATION_MEMBER = Query(
     LoadedOrganizationMemberRow,
     _select_in_organization(
         organizations.c.owner_id,
-        _org_member.c.user_id,
-        _org_member.c.role,
-        _org_member.c.created_at,
+        *_org_member.c,
         *_PERSON,
         source=TO_ORGANIZATION.outerjoin(
             _org_member,
@@ -144,14 +142,7 @@ workspace_member = AccessCheck(
         ),
     ),
     Link(None, _person, within=_person.c.id == _ws_member.c.user_id),
-    columns=(
-        _ws_member.c.user_id,
-        _ws_member.c.role,
-        _org_member.c.role.label("member_org_role"),
-        _ws_member.c.pilotage_role,
-        _ws_member.c.created_at,
-        *_PERSON,
-    ),
+    columns=(*_ws_member.c, _org_member.c.role.label("member_org_role"), *_PERSON),
     subject="user_id",
 )
 """The access check for a member of a workspace."""

@@ -68,17 +68,9 @@ _ADMINISTERS = exists().where(
 )
 _VISIBLE = (
     select(
-        _containers.c.id,
-        _containers.c.kind,
-        _containers.c.item_id,
-        _containers.c.name,
-        _containers.c.slug,
+        _containers,
         organizations.c.slug.label("org_slug"),
-        _containers.c.organization_id,
-        _containers.c.deleted_by_id,
         name_of(_containers.c.deleted_by_id).label("deleted_by_name"),
-        _containers.c.deleted_at,
-        _containers.c.expires_at,
         or_(
             organization_members.c.role == "owner", and_(_IS_WORKSPACE, workspaces.c.owner_id == _USER_ID)
         ).label("is_owner"),

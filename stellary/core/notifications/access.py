@@ -92,14 +92,7 @@ activity = AccessCheck(
     UndoableActivityRow,
     PROJECT,
     Link("Activity", activities, "activity_id", activities.c.project_id == IN_PROJECT),
-    columns=(
-        activities.c.id,
-        activities.c.type,
-        activities.c.card_id,
-        activities.c.changes,
-        activities.c.meta,
-        activities.c.via,
-    ),
+    columns=activities.c,
 )
 """The access check for an activity of a project."""
 

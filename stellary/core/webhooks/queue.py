@@ -117,13 +117,7 @@ _IDS = is_among(webhooks.c.id)
 _LOCK = Query(
     LockedWebhookRow,
     select(
-        webhooks.c.id,
-        webhooks.c.url,
-        webhooks.c.secret,
-        webhooks.c.active,
-        webhooks.c.failures,
-        webhooks.c.failing_since,
-        webhooks.c.retry_at,
+        webhooks,
         jobs.jobs.c.id.label("job_id"),
         jobs.jobs.c.claim_id,
         jobs.jobs.c.due_at.label("claimed_until"),
