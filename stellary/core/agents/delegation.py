@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-import attrs
 from sqlalchemy import select
 
 from stellary.contract.agent_missions import CREATE_MISSION, PROMPT_MAX, CreateAgentMission
@@ -45,15 +44,6 @@ _MENTION = re.compile(
 )
 
 
-@attrs.frozen
-class _Delegation:
-    """A task for an agent."""
-
-    event: CardEvent
-    agent_id: str
-    prompt: str
-
-
 def start_missions(uow: UnitOfWork, events: Sequence[CardAssigned | CardCreated | CommentCreated]) -> None:
     """Start the missions that a person delegates by assignments and comments.
 
@@ -65,11 +55,12 @@ def start_missions(uow: UnitOfWork, events: Sequence[CardAssigned | CardCreated 
         return
     for event in events:
         if event.cause is None:
-            for delegation in _find_delegations(uow, event):
-                _start_mission(uow, delegation)
+            for agent_id, prompt in _find_delegations(uow, event):
+                _start_mission(uow, event, agent_id, prompt)
 
 
-def _find_delegations(uow: UnitOfWork, event: CardEvent) -> Iterator[_Delegation]:
+def _find_delegations(uow: UnitOfWork, event: CardEvent) -> Iterator[tuple[str, str]]:
+    """Yield the agents that an event delegates its card to, and their prompts."""
     if isinstance(event, CommentCreated):
         yield from _find_mentioned(uow, event)
         return
@@ -82,16 +73,16 @@ def _find_delegations(uow: UnitOfWork, event: CardEvent) -> Iterator[_Delegation
     active = {"_card_id": card.id, "_agent_id": assignee_id}
     if is_agent and uow.connection.execute(_ACTIVE, active).first() is None:
         text = f"{card.title}\n\n{card.description}" if card.description else card.title
-        yield _Delegation(event, assignee_id, text)
+        yield assignee_id, text
 
 
-def _find_mentioned(uow: UnitOfWork, event: CommentCreated) -> Iterator[_Delegation]:
+def _find_mentioned(uow: UnitOfWork, event: CommentCreated) -> Iterator[tuple[str, str]]:
     text = event.comment.content
     slugs = {slug.lower() for slug in _MENTION.findall(text)}
     rows = _IN_WORKSPACE.all(uow.connection, {"_workspace_id": event.workspace_id}) if slugs else ()
     for row in rows:
         if row.slug in slugs and (prompt := _remove_mentions(text, row.slug)):
-            yield _Delegation(event, row.id, prompt)
+            yield row.id, prompt
 
 
 def _remove_mentions(text: str, slug: str) -> str:
@@ -99,15 +90,14 @@ def _remove_mentions(text: str, slug: str) -> str:
     return _MENTION.sub(lambda mention: "" if mention[1].lower() == slug else mention[0], text).strip()
 
 
-def _start_mission(uow: UnitOfWork, delegation: _Delegation) -> None:
-    event = delegation.event
-    ref = workspace_ref(uow, event.workspace_id).child(AgentRef, delegation.agent_id)
-    request = CreateAgentMission(card_id=event.card.id, prompt=delegation.prompt[:PROMPT_MAX])
+def _start_mission(uow: UnitOfWork, event: CardEvent, agent_id: str, prompt: str) -> None:
+    ref = workspace_ref(uow, event.workspace_id).child(AgentRef, agent_id)
+    request = CreateAgentMission(card_id=event.card.id, prompt=prompt[:PROMPT_MAX])
     try:
         missions.delegate_mission(uow, ref, request)
     except ApiError as error:
         # For example, the agent does not work in the project, or too many missions wait for the card.
         if error.status >= 500:
             raise
-        limits = AgentLimits(delegation.agent_id, uow.user_id, event.workspace_id)
+        limits = AgentLimits(agent_id, uow.user_id, event.workspace_id)
         missions.notify_requester(uow, limits, event.card.id, f"The mission cannot begin: {error.message}.")
