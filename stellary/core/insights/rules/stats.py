@@ -78,12 +78,17 @@ def build_stats(
 
 def count_by_status(counted: Iterable[tuple[str, int]]) -> StatusCounts:
     """Return the number of cards with each status."""
-    cards_by_status: Counter[str] = Counter()
-    for status, cards in counted:
-        cards_by_status[status] += cards
+    cards_by_status = _add_up(counted)
     return StatusCounts(
         open=cards_by_status["open"], in_progress=cards_by_status["in_progress"], done=cards_by_status["done"]
     )
+
+
+def _add_up(counted: Iterable[tuple[str | None, int]]) -> Counter[str | None]:
+    total: Counter[str | None] = Counter()
+    for key, cards in counted:
+        total[key] += cards
+    return total
 
 
 def count_by_column(card_counts: Sequence[CardCount], columns: Sequence[Column]) -> list[ColumnCount]:
@@ -110,9 +115,7 @@ def count_by_column(card_counts: Sequence[CardCount], columns: Sequence[Column])
 
 def count_by_priority(card_counts: Iterable[CardCount]) -> PriorityCounts:
     """Return the number of cards with each priority, and without one."""
-    cards_by_priority: Counter[str | None] = Counter()
-    for card_count in card_counts:
-        cards_by_priority[card_count.priority] += card_count.cards
+    cards_by_priority = _add_up((card_count.priority, card_count.cards) for card_count in card_counts)
     return PriorityCounts(
         low=cards_by_priority["low"],
         medium=cards_by_priority["medium"],
@@ -128,9 +131,7 @@ def count_by_assignee(card_counts: Iterable[CardCount], names: Mapping[str, str]
         card_counts: The counts of the scope's unarchived cards.
         names: The names of the assignees, by id.
     """
-    cards_by_user: Counter[str | None] = Counter()
-    for card_count in card_counts:
-        cards_by_user[card_count.assignee_id] += card_count.cards
+    cards_by_user = _add_up((card_count.assignee_id, card_count.cards) for card_count in card_counts)
     unassigned = AssigneeCount(user_id=None, name=None, cards=cards_by_user.pop(None, 0))
     counts = [
         AssigneeCount(user_id=id, name=names.get(id or ""), cards=cards_by_user[id]) for id in cards_by_user
@@ -146,12 +147,9 @@ def count_by_label(card_counts: Iterable[CardCount], labels: Sequence[Label]) ->
         card_counts: The counts of the scope's unarchived cards.
         labels: The labels of the project.
     """
-    cards_by_label: Counter[str | None] = Counter()
-    for card_count in card_counts:
-        if not card_count.label_ids:
-            cards_by_label[None] += card_count.cards
-        for id in card_count.label_ids:
-            cards_by_label[id] += card_count.cards
+    cards_by_label = _add_up(
+        (id, card_count.cards) for card_count in card_counts for id in card_count.label_ids or (None,)
+    )
     counts = [
         LabelCount(label_id=label.id, name=label.name, color=label.color, cards=cards_by_label[label.id])
         for label in labels
