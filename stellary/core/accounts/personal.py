@@ -31,7 +31,8 @@ def create_home(uow: UnitOfWork, user_id: str, name: str, email: str) -> None:
     """
     organization_id, workspace_id = uow.new_id(), uow.new_id()
     owned = {"owner_id": user_id, "name": name, "created_at": uow.now, "updated_at": uow.now}
-    slug = _make_organization(uow, _preferred_slug(name, email), {"id": organization_id, **owned})
+    preferred_slug = slugify(name) or slugify(email.partition("@")[0]) or "personal"
+    slug = _make_organization(uow, preferred_slug, {"id": organization_id, **owned})
     add_organization_owner(uow, organization_id, user_id)
     home = {"id": workspace_id, "organization_id": organization_id, "slug": slug, "is_personal": True}
     uow.connection.execute(_WORKSPACE, {**home, **owned})
@@ -49,10 +50,6 @@ def _make_organization(uow: UnitOfWork, preferred_slug: str, row: dict[str, obje
     slug = f"{preferred_slug[: _SLUG_MAX - 9].rstrip('-')}-{secrets.token_hex(4)}"
     uow.connection.execute(_ORGANIZATION, {**row, "slug": slug})
     return slug
-
-
-def _preferred_slug(name: str, email: str) -> str:
-    return slugify(name) or slugify(email.partition("@")[0]) or "personal"
 
 
 def slugify(text: str) -> str:

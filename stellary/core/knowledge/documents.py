@@ -332,11 +332,16 @@ def written_event(
     )
 
 
-class DocumentChange(TypedDict):
-    """The fields of a document's event."""
+class EventLocation(TypedDict):
+    """The workspace and the project of a document, as fields of an event."""
 
     workspace_id: str
     project_id: str | None
+
+
+class DocumentChange(EventLocation):
+    """The fields of a document's event."""
+
     document: DocumentSummary
     old: Value | None
     new: Value | None
@@ -375,13 +380,6 @@ def describe_change(before: StoredDocument | None, after: StoredDocument | None)
         "new": to_recorded(after),
         "texts": (old_text, new_text),
     }
-
-
-class EventLocation(TypedDict):
-    """The workspace and the project of a document, as fields of an event."""
-
-    workspace_id: str
-    project_id: str | None
 
 
 def event_location(document: DocumentSummary) -> EventLocation:

@@ -38,7 +38,7 @@ def build_documents(
     """
     placements = check_documents(file, ids, scope_ids)
     new_documents = [
-        _build_document(entry, id, placement.scope_id, placement.parent_id, common, now)
+        _build_document(entry, id, placement, common, now)
         for entry, id, placement in zip(file.documents or (), ids, placements, strict=True)
     ]
     parents = [placement.parent for placement in placements]
@@ -93,8 +93,7 @@ def check_documents(
 def _build_document(
     entry: ImportedDocument,
     id: str,
-    scope_id: str | None,
-    parent_id: str | None,
+    placement: DocumentPlacement,
     common: Mapping[str, object],
     now: datetime,
 ) -> StoredDocument:
@@ -105,10 +104,10 @@ def _build_document(
         StoredDocument,
         entry,
         id=id,
-        context_type="scope" if scope_id else "project",
-        context_id=scope_id or common["project_id"],
-        scope_id=scope_id,
-        parent_id=parent_id,
+        context_type="scope" if placement.scope_id else "project",
+        context_id=placement.scope_id or common["project_id"],
+        scope_id=placement.scope_id,
+        parent_id=placement.parent_id,
         content=EMPTY if entry.content is UNSET else entry.content,
         tags=tags,
         tag_keys=tag_keys(tags),
