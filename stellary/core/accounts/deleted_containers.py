@@ -95,16 +95,9 @@ _LIST = Pages(TrashedContainerRow, _VISIBLE, _containers.c.id, newest_first=True
 _ONE = Query(TrashedContainerRow, _VISIBLE.where(is_given(_containers.c.id, "trash_id")))
 _INSERT = insert(trash)
 _TAKE = delete(trash).where(is_given(trash.c.id, "trash_id")).returning(trash.c.id)
-_MARK = {
-    kind: update(table)
-    .where(is_given(table.c.id))
-    .values(trash_id=bindparam("_trash_id", type_=IdType), slug=bindparam("_slug"))
-    for kind, table in _TABLES.items()
-}
-_MARK_WORKSPACES = (
-    update(workspaces)
-    .where(is_given(workspaces.c.organization_id, "id"), workspaces.c.trash_id.is_(None))
-    .values(trash_id=bindparam("_trash_id", type_=IdType))
+_MARK = {kind: update(table).where(is_given(table.c.id)) for kind, table in _TABLES.items()}
+_MARK_WORKSPACES = update(workspaces).where(
+    is_given(workspaces.c.organization_id, "id"), workspaces.c.trash_id.is_(None)
 )
 _UNMARK_WORKSPACES = (
     update(workspaces).where(is_given(workspaces.c.trash_id)).values(trash_id=None).returning(workspaces.c.id)
@@ -135,8 +128,8 @@ def put_container(uow: UnitOfWork, container: Workspace | Organization) -> None:
     }
     uow.connection.execute(_INSERT, entry)
     # A tilde matches no pattern of a slug.
-    parameters = {"_id": container.id, "_trash_id": trash_id}
-    uow.connection.execute(_MARK[kind], {**parameters, "_slug": f"~{container.id}"})
+    parameters = {"_id": container.id, "trash_id": trash_id}
+    uow.connection.execute(_MARK[kind], {**parameters, "slug": f"~{container.id}"})
     if kind == "organization":
         uow.connection.execute(_MARK_WORKSPACES, parameters)
     uow.send_on_commit(ACCESS)
@@ -160,7 +153,7 @@ def restore_container(
     """
     row = trashed_container(uow, ref)
     slug = row.slug if request.slug is UNSET else request.slug
-    parameters = {"_id": row.item_id, "_trash_id": None, "_slug": slug}
+    parameters = {"_id": row.item_id, "trash_id": None, "slug": slug}
     message = f"another {row.kind} has the slug {slug!r}: pass another one as slug"
     with refuse_duplicate(uow, message, "duplicate_slug"):
         _take(uow, ref)

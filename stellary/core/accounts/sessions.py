@@ -30,11 +30,7 @@ _SESSIONS = RowFields(
     ActiveSession, sessions, computed=("is_current",), internal=("user_id", "generation", "ended_at")
 )
 _INSERT = insert(sessions)
-_END = (
-    update(sessions)
-    .where(is_given(_c.id), is_given(_c.user_id), _c.ended_at.is_(None))
-    .values(ended_at=bindparam("_now"))
-)
+_END = update(sessions).where(is_given(_c.id), is_given(_c.user_id), _c.ended_at.is_(None))
 _LIST = Pages(
     IdRow,
     select(sessions)
@@ -117,7 +113,7 @@ def log_out(uow: UnitOfWork, ref: Ref) -> Ok:
 
 def _end(uow: UnitOfWork, session_id: str) -> bool:
     """End a session of the caller, and return whether it had not ended before."""
-    parameters = {"_id": session_id, "_user_id": uow.user_id, "_now": uow.now}
+    parameters = {"_id": session_id, "_user_id": uow.user_id, "ended_at": uow.now}
     return bool(uow.connection.execute(_END, parameters).rowcount)
 
 

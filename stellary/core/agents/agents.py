@@ -93,13 +93,9 @@ _BY_DIGEST = Query(
     .join_from(agent_tokens, agents, agents.c.id == agent_tokens.c.agent_id)
     .where(is_given(agent_tokens.c.token_digest, "digest")),
 )
-_TOUCH = (
-    update(agent_tokens)
-    .where(
-        is_given(agent_tokens.c.id),
-        func.coalesce(agent_tokens.c.last_used_at, agent_tokens.c.created_at) <= bindparam("_before"),
-    )
-    .values(last_used_at=bindparam("_now"))
+_TOUCH = update(agent_tokens).where(
+    is_given(agent_tokens.c.id),
+    func.coalesce(agent_tokens.c.last_used_at, agent_tokens.c.created_at) <= bindparam("_before"),
 )
 
 
@@ -344,7 +340,9 @@ def touch(uow: UnitOfWork, token_id: str) -> None:
     Args:
         token_id: The id of the agent's token.
     """
-    uow.connection.execute(_TOUCH, {"_id": token_id, "_now": uow.now, "_before": uow.now - TOUCH_AFTER})
+    uow.connection.execute(
+        _TOUCH, {"_id": token_id, "last_used_at": uow.now, "_before": uow.now - TOUCH_AFTER}
+    )
 
 
 @serves(GET_MODEL_USAGE)

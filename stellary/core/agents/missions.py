@@ -123,24 +123,13 @@ _WITH_AGENT = Query(
 _END = (
     update(missions)
     .where(_THIS_MISSION, is_given(missions.c.status, "from"))
-    .values(
-        status=bindparam("_to"),
-        result=bindparam("_result"),
-        error=bindparam("_error"),
-        finished_at=bindparam("_now"),
-        step=missions.c.step + 1,
-    )
+    .values(step=missions.c.step + 1)
 )
 _REJECT_OPEN = Query(
     ProposalRow,
     update(proposals)
     .where(is_given(proposals.c.mission_id, "id"), is_among(proposals.c.status, "open"))
-    .values(
-        status="rejected",
-        reason=bindparam("_reason"),
-        decided_by_id=bindparam("_user_id"),
-        decided_at=bindparam("_now"),
-    )
+    .values(status="rejected")
     .returning(*proposals.c),
 )
 _RUNTIME = select(agents.c.runtime).where(is_given(agents.c.id, "agent_id"))
@@ -306,8 +295,8 @@ def end_mission(
     Returns:
         True if this call ended the mission.
     """
-    values = {"_id": mission_id, "_to": status, "_now": uow.now, "_result": result, "_error": error}
-    row = _write_end(uow, before, values)
+    values = {"status": status, "result": result, "error": error, "finished_at": uow.now}
+    row = _write_end(uow, before, {"_id": mission_id, **values})
     if row is None:
         return False
     _emit_end(uow, row, status=status, error=error)
@@ -315,9 +304,9 @@ def end_mission(
         _post_answer(uow, row, error or result or "Done.")
     parameters: dict[str, object] = {
         "_id": mission_id,
-        "_user_id": decided_by_id,
-        "_now": uow.now,
-        "_reason": ENDED[status],
+        "reason": ENDED[status],
+        "decided_by_id": decided_by_id,
+        "decided_at": uow.now,
     }
     # Approved proposals of a batch are executed when the mission completes, and not before.
     is_undone_batch = row.autonomy_mode == "approval" and status != "completed"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, literal, select, update
+from sqlalchemy import ColumnElement, Select, exists, literal, select, update
 
 from stellary.contract.errors import Conflict, Forbidden
 from stellary.contract.fields import replace_fields
@@ -60,16 +60,7 @@ _LISTS = {
 }
 """The lists of proposals, by what they are limited to, and whether the caller sees only some projects."""
 # The condition on the status lets the second of two concurrent decisions update no row.
-_DECIDE = (
-    update(proposals)
-    .where(is_given(proposals.c.id), is_among(proposals.c.status, "from"))
-    .values(
-        status=bindparam("_status"),
-        reason=bindparam("_reason"),
-        decided_by_id=bindparam("_user_id"),
-        decided_at=bindparam("_now"),
-    )
-)
+_DECIDE = update(proposals).where(is_given(proposals.c.id), is_among(proposals.c.status, "from"))
 _ONE = Query(ProposalRow, select(proposals).where(is_given(proposals.c.id)))
 _RESUME = (
     update(missions_table)
@@ -254,11 +245,10 @@ def _decide(
     reason: str | None,
     before: Sequence[ProposalStatus] = _PENDING_ONLY,
 ) -> None:
-    values = {"_id": row.id, "_status": status, "_reason": reason, "_user_id": uow.user_id, "_now": uow.now}
-    if not uow.connection.execute(_DECIDE, {**values, "_from": list(before)}).rowcount:
+    decision = {"status": status, "reason": reason, "decided_by_id": uow.user_id, "decided_at": uow.now}
+    if not uow.connection.execute(_DECIDE, {"_id": row.id, "_from": list(before), **decision}).rowcount:
         raise Conflict("the proposal is decided already", code="already_decided")
     proposal = rows.PROPOSALS.to_value(row)
-    decision = {"status": status, "reason": reason, "decided_by_id": uow.user_id, "decided_at": uow.now}
     emit_change(uow, row.workspace_id, proposal, replace_fields(proposal, **decision))
 
 

@@ -43,7 +43,6 @@ _NOTE_NOTICES = (
             is_among(automations.c.id, "switched_off"),
         ),
     )
-    .values(noticed_at=bindparam("_now"))
     .returning(
         automations.c.id,
         automations.c.name,
@@ -92,7 +91,7 @@ def _notify_owners(uow: UnitOfWork, errors: Mapping[str, str]) -> None:
     parameters = {
         "_ids": sorted(errors),
         "_switched_off": switched_off,
-        "_now": uow.now,
+        "noticed_at": uow.now,
         "_before": uow.now - NOTICE_PAUSE,
     }
     for row in uow.connection.execute(_NOTE_NOTICES, parameters).fetchall():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from sqlalchemy import Column, bindparam, exists, select, update
+from sqlalchemy import Column, exists, select, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import RestoreItem
@@ -30,15 +30,7 @@ _IS_ELSEWHERE = exists().where(
 )
 # The parent has left the workspace in between.
 _MOVE_UP = update(documents).where(is_given(documents.c.workspace_id), _IS_ELSEWHERE)
-_MOVE = (
-    update(documents)
-    .where(is_given(documents.c.id))
-    .values(
-        parent_id=bindparam("_parent_id", type_=documents.c.parent_id.type),
-        version=documents.c.version + 1,
-        updated_at=bindparam("_now", type_=documents.c.updated_at.type),
-    )
-)
+_MOVE = update(documents).where(is_given(documents.c.id)).values(version=documents.c.version + 1)
 
 
 def restore_document(uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem) -> None:
@@ -101,4 +93,6 @@ def restore_children(uow: UnitOfWork, item: trash.TrashRow) -> None:
         if child.workspace_id == parent.workspace_id:
             with suppress(Conflict):
                 placing.check_no_cycle(uow, parent.workspace_id, child_id, parent_id)
-                uow.connection.execute(_MOVE, {"_id": child_id, "_parent_id": parent_id, "_now": uow.now})
+                uow.connection.execute(
+                    _MOVE, {"_id": child_id, "parent_id": parent_id, "updated_at": uow.now}
+                )

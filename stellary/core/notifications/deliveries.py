@@ -71,7 +71,7 @@ _WAITING = (
     .limit(NOTIFICATIONS_MAX)
 )
 _DELETE = delete(deliveries).where(*_OF_USER, is_among(deliveries.c.notification_id, "ids"))
-_PUT_OFF_DUE = update(deliveries).where(*_OF_USER, _IS_DUE).values(due_at=bindparam("_due_at"))
+_PUT_OFF_DUE = update(deliveries).where(*_OF_USER, _IS_DUE)
 _UNREAD = Query(
     NotificationRow,
     access.OWN_ROWS.where(is_among(notifications.c.id), notifications.c.read_at.is_(None)).order_by(
@@ -117,7 +117,7 @@ def check(uow: UnitOfWork, _: object) -> None:
         key = {"_user_id": user_id, "_channel": channel, "_now": uow.now}
         # A clock that was ahead may have sent the last message.
         if next_at is not None and uow.now < next_at <= uow.now + GROUPING:
-            uow.connection.execute(_PUT_OFF_DUE, {**key, "_due_at": next_at})
+            uow.connection.execute(_PUT_OFF_DUE, {**key, "due_at": next_at})
             continue
         # What is not due yet is included, since the next message has to wait.
         ids = [id for id in uow.connection.execute(_WAITING, key).scalars() if id != SENT]

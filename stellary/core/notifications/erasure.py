@@ -49,11 +49,8 @@ _INVITATIONS = Query(
     .where(is_given(activities.c.address_digest, "digest"))
     .limit(BATCH_MAX),
 )
-_REMOVE_ADDRESS = (
-    update(activities)
-    .where(is_given(activities.c.seq))
-    .values(meta=bindparam("_meta"), item=null(), address_digest=null())
-)
+_REVISE = update(activities).where(is_given(activities.c.seq))
+_REMOVE_ADDRESS = _REVISE.values(item=null(), address_digest=null())
 _MEMBERSHIPS = Query(
     RevisedActivityRow,
     select(activities.c.seq, activities.c.meta, activities.c.changes)
@@ -66,11 +63,6 @@ _MEMBERSHIPS = Query(
     .order_by(activities.c.seq)
     .limit(BATCH_MAX),
 )
-_REVISE = (
-    update(activities)
-    .where(is_given(activities.c.seq))
-    .values(meta=bindparam("_meta"), changes=bindparam("_changes"), item=bindparam("_item"))
-)
 _OF_MEMBER = (OF_MEMBERS, is_given(organization_activities.c.entity_id, "user_id"))
 _ORGANIZATION_MEMBERSHIPS = Query(
     RevisedOrganizationActivityRow,
@@ -79,11 +71,7 @@ _ORGANIZATION_MEMBERSHIPS = Query(
     .order_by(organization_activities.c.id)
     .limit(BATCH_MAX),
 )
-_REVISE_ORGANIZATION_MEMBERSHIP = (
-    update(organization_activities)
-    .where(is_given(organization_activities.c.id))
-    .values(meta=bindparam("_meta"), changes=bindparam("_changes"))
-)
+_REVISE_OF_ORGANIZATION = update(organization_activities).where(is_given(organization_activities.c.id))
 _NEXT_WORKSPACE = select_next_workspace(select(organization_activities.c.organization_id).where(*_OF_MEMBER))
 _read = (
     select(activities.c.seq)
@@ -245,7 +233,7 @@ def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
 def _remove_address(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
     """Remove the address from records of invitations; return how far this has come, or None if none is left."""
     rows = _INVITATIONS.all(uow.connection, {"_digest": erasure["addressDigest"]})
-    revised = [{"_seq": row.seq, "_meta": {**row.meta, "name": FORMER_ADDRESS}} for row in rows]
+    revised = [{"_seq": row.seq, "meta": {**row.meta, "name": FORMER_ADDRESS}} for row in rows]
     if revised:
         uow.connection.execute(_REMOVE_ADDRESS, revised)
     return erasure if len(rows) == BATCH_MAX else None
@@ -262,7 +250,7 @@ def _revise_memberships(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
         changes = row.changes
         if erasure["name"] is not None:
             meta, changes = forget_member(row.meta, row.changes, user_id)
-        revised.append({"_seq": row.seq, "_meta": meta, "_changes": changes, "_item": None})
+        revised.append({"_seq": row.seq, "meta": meta, "changes": changes, "item": None})
     if revised:
         uow.connection.execute(_REVISE, revised)
     return {**erasure, "after": str(rows[-1].seq)} if len(rows) == BATCH_MAX else None
@@ -275,9 +263,9 @@ def _revise_organization_memberships(uow: UnitOfWork, erasure: Erasure) -> Erasu
     revised: list[dict[str, object]] = []
     for row in rows:
         meta, changes = forget_member(row.meta, row.changes, user_id)
-        revised.append({"_id": row.id, "_meta": meta, "_changes": changes})
+        revised.append({"_id": row.id, "meta": meta, "changes": changes})
     if revised:
-        uow.connection.execute(_REVISE_ORGANIZATION_MEMBERSHIP, revised)
+        uow.connection.execute(_REVISE_OF_ORGANIZATION, revised)
     return {**erasure, "after": rows[-1].id} if len(rows) == BATCH_MAX else None
 
 
@@ -311,7 +299,7 @@ def _revise_other_records(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
         changes = None if row.changes is None else forget_changes(row.changes, user_id)
         item = forget_item(row.item, user_id)
         if (meta, changes, item) != (row.meta, row.changes, row.item):
-            revised.append({"_seq": row.seq, "_meta": meta, "_changes": changes, "_item": item})
+            revised.append({"_seq": row.seq, "meta": meta, "changes": changes, "item": item})
     if revised:
         uow.connection.execute(_REVISE, revised)
     last = str(read.last_seq) if read.count == READ_MAX else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select, update
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.notifications import (
@@ -40,12 +40,8 @@ _NEWEST = Query(
 )
 _COUNT = select(func.count()).select_from(notifications).where(*access.OWN, _UNREAD)
 _OF_USER = is_given(notifications.c.user_id)
-_READ_ALL = update(notifications).where(_OF_USER, _UNREAD).values(read_at=bindparam("_now"))
-_READ = (
-    update(notifications)
-    .where(_OF_USER, is_given(notifications.c.id), _UNREAD)
-    .values(read_at=bindparam("_now"))
-)
+_READ_ALL = update(notifications).where(_OF_USER, _UNREAD)
+_READ = _READ_ALL.where(is_given(notifications.c.id))
 RETENTION = RetentionRule(
     notifications,
     notifications.c.read_at,
@@ -84,7 +80,7 @@ def count_notifications(uow: UnitOfWork, ref: Ref) -> NotificationCount:
 @serves(READ_ALL_NOTIFICATIONS)
 def read_all_notifications(uow: UnitOfWork, ref: Ref) -> Ok:
     """Mark all unread notifications as read."""
-    uow.connection.execute(_READ_ALL, {"_user_id": uow.user_id, "_now": uow.now})
+    uow.connection.execute(_READ_ALL, {"_user_id": uow.user_id, "read_at": uow.now})
     return Ok()
 
 
@@ -94,5 +90,5 @@ def read_notification(uow: UnitOfWork, ref: NotificationRef) -> Notification:
     row = access.notification(uow, ref)
     if row.read_at is not None:
         return notification_of(row)
-    uow.connection.execute(_READ, {"_user_id": uow.user_id, "_id": row.id, "_now": uow.now})
+    uow.connection.execute(_READ, {"_user_id": uow.user_id, "_id": row.id, "read_at": uow.now})
     return notification_of(row, uow.now)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final, cast, get_args
 
 import orjson
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stellary.contract.errors import Invalid, NotFound
@@ -54,11 +54,7 @@ _RECORD_REMINDERS = {
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
 _UPDATE = update(preferences).where(is_given(preferences.c.user_id))
-_RESCHEDULE = (
-    update(deliveries)
-    .where(is_given(deliveries.c.user_id), deliveries.c.is_digest)
-    .values(due_at=bindparam("_due_at"))
-)
+_RESCHEDULE = update(deliveries).where(is_given(deliveries.c.user_id), deliveries.c.is_digest)
 
 
 def load_preferences(uow: UnitOfWork, user_ids: Collection[str]) -> dict[str, NotificationPreferences]:
@@ -154,7 +150,7 @@ def _change(uow: UnitOfWork, user_id: str, request: UpdateNotificationPreference
     uow.connection.execute(_UPDATE, {"_user_id": user_id, "choices": merged})
     chosen = _build_preferences(uow.env, merged)
     due_at = find_next_digest(chosen, uow.now)
-    uow.connection.execute(_RESCHEDULE, {"_user_id": user_id, "_due_at": due_at})
+    uow.connection.execute(_RESCHEDULE, {"_user_id": user_id, "due_at": due_at})
     return chosen
 
 

@@ -110,7 +110,7 @@ _RELATIONS = Query(
         is_among(activities.c.card_id, "keys"), activities.c.entity == "relation"
     ),
 )
-_UPDATE_META = update(activities).where(is_given(activities.c.seq)).values(meta=bindparam("_meta"))
+_UPDATE_META = update(activities).where(is_given(activities.c.seq))
 _ERASE = _UPDATE_META.values(changes=null(), item=null())
 _DELETE_WATCHES = delete(watches).where(is_among(watches.c.card_id, "keys"))
 
@@ -192,7 +192,7 @@ def purge_meta(meta: Mapping[str, object]) -> dict[str, object]:
 
 
 def _erase(uow: UnitOfWork, rows: Sequence[ActivityMetaRow]) -> None:
-    erased = [{"_seq": row.seq, "_meta": purge_meta(row.meta)} for row in rows]
+    erased = [{"_seq": row.seq, "meta": purge_meta(row.meta)} for row in rows]
     if erased:
         uow.connection.execute(_ERASE, erased)
 
@@ -201,7 +201,7 @@ def _erase_other_titles(uow: UnitOfWork, rows: Sequence[ActivityMetaRow], card_i
     """Remove the titles of purged cards from the activities of cards that had a relation with them."""
     other_ids = sorted({str(row.meta["otherCardId"]) for row in rows if "otherCardId" in row.meta} - card_ids)
     revised = [
-        {"_seq": row.seq, "_meta": {**row.meta, "otherCardTitle": PURGED}}
+        {"_seq": row.seq, "meta": {**row.meta, "otherCardTitle": PURGED}}
         for row in (_RELATIONS.all(uow.connection, {"_keys": other_ids}) if other_ids else ())
         if row.meta.get("otherCardId") in card_ids
     ]

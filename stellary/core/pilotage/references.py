@@ -28,7 +28,7 @@ from stellary.core.accounts.project_sight import is_visible
 from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.board.queries.item_names import name_of_item
-from stellary.core.db.base import IdType, is_among, is_given
+from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import events
 from stellary.core.kernel.grouping import group
@@ -73,13 +73,8 @@ _THIS = (is_given(table.c.workspace_id), is_given(table.c.item_id, "id"))
 _MARK = (
     update(table)
     .where(*_THIS)
-    .values(
-        missing=bindparam("_missing"),
-        name=bindparam("_name", type_=String),
-        project_id=bindparam("_project_id", type_=IdType),
-        # A rule does not need the column of a deleted scope as long as it has that of another scope.
-        is_alternative=table.c.is_alternative & bindparam("_stays_alternative", type_=Boolean),
-    )
+    # A rule does not need the column of a deleted scope as long as it has that of another scope.
+    .values(is_alternative=table.c.is_alternative & bindparam("_stays_alternative", type_=Boolean))
 )
 _other = table.alias("other")
 
@@ -359,6 +354,6 @@ def mark(uow: UnitOfWork, changes: PresenceChanges) -> None:
     for (workspace_id, item_id), change in changes.by_item.items():
         parameters = {"_workspace_id": workspace_id, "_id": item_id}
         stays = change.has_lost_scope or not change.missing
-        present = {"_missing": change.missing, "_stays_alternative": stays}
-        last = {"_name": change.name, "_project_id": change.project_id}
+        present = {"missing": change.missing, "_stays_alternative": stays}
+        last = {"name": change.name, "project_id": change.project_id}
         uow.connection.execute(_MARK, {**parameters, **present, **last})

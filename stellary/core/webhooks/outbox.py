@@ -80,7 +80,7 @@ _READ = Query(
     .order_by(deliveries.c.id)
     .limit(BATCH_MAX),
 )
-_REVISE = update(deliveries).where(is_given(deliveries.c.id)).values(payload=bindparam("_payload"))
+_REVISE = update(deliveries).where(is_given(deliveries.c.id))
 
 
 def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> None:
@@ -180,7 +180,7 @@ def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
         data = message["data"]
         data = _forget_texts(data, {*payload["itemIds"]}) if "itemIds" in payload else _forget(data, payload)
         if data != message["data"]:
-            revised.append({"_id": row.id, "_payload": orjson.dumps({**message, "data": data}).decode()})
+            revised.append({"_id": row.id, "payload": orjson.dumps({**message, "data": data}).decode()})
     if revised:
         uow.connection.execute(_REVISE, revised)
     if len(rows) == BATCH_MAX:

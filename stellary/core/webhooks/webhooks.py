@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from typing import TypedDict
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select, update
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
@@ -67,14 +67,10 @@ _LIST = Pages(WebhookRow, select(*SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
 _COUNT = select(func.count()).select_from(webhooks).where(_IN_WORKSPACE)
 _OF_USER = (is_given(webhooks.c.workspace_id), is_given(webhooks.c.created_by_id, "user_id"))
 _LOAD = Query(WebhookRow, select(*SHOWN).where(*_OF_USER))
-_TRANSFER = (
-    update(webhooks)
-    .where(*_OF_USER)
-    .values(active=False, created_by_id=bindparam("_successor_id"), updated_at=bindparam("_now"))
-)
+_TRANSFER = update(webhooks).where(*_OF_USER).values(active=False)
 _ACTIVE_OF_USER = (is_given(webhooks.c.created_by_id, "user_id"), webhooks.c.active)
 _LOAD_ACTIVE = Query(WebhookRow, select(*SHOWN).where(*_ACTIVE_OF_USER))
-_DISABLE = update(webhooks).where(*_ACTIVE_OF_USER).values(active=False, updated_at=bindparam("_now"))
+_DISABLE = update(webhooks).where(*_ACTIVE_OF_USER).values(active=False)
 
 
 @serves(CREATE_WEBHOOK)
@@ -165,12 +161,12 @@ def transfer_webhooks(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRig
         rows = _LOAD.all(uow.connection, parameters)
         if not rows:
             continue
-        change = {"_successor_id": event.successor_id, "_now": uow.now}
+        change = {"created_by_id": event.successor_id, "updated_at": uow.now}
         uow.connection.execute(_TRANSFER, parameters | change)
         uow.ended_counts["webhooks"] += len(rows)
         for row in rows:
             before = hide_secret(_WEBHOOKS.to_value(row))
-            after = replace_fields(before, active=False, created_by_id=event.successor_id, updated_at=uow.now)
+            after = replace_fields(before, active=False, **change)
             emit_change(uow, event.workspace_id, before, after, successorId=event.successor_id)
 
 
@@ -183,7 +179,7 @@ def disable(uow: UnitOfWork, events: Sequence[AccountTakenOver]) -> None:
     for event in events:
         parameters = {"_user_id": event.user_id}
         rows = _LOAD_ACTIVE.all(uow.connection, parameters)
-        uow.connection.execute(_DISABLE, {**parameters, "_now": uow.now})
+        uow.connection.execute(_DISABLE, {**parameters, "updated_at": uow.now})
         for row in rows:
             before = hide_secret(_WEBHOOKS.to_value(row))
             after = replace_fields(before, active=False, updated_at=uow.now)

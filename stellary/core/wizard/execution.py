@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.project_imports import (
@@ -39,17 +39,10 @@ _DONE = frozenset({"done", "completed", "finished", "shipped", "terminé", "fini
 
 _PROJECT = [field.name for field in wire_fields(Project).values()]
 _THIS = is_given(drafts.c.id)
-_CLAIM = (
-    update(drafts)
-    .where(_THIS, is_given(drafts.c.version))
-    .values(stage="executed", version=drafts.c.version + 1, updated_at=bindparam("_now"))
-    .values(visibility=bindparam("_visibility"))
-)
-_NOTE = update(drafts).where(_THIS).values(project_id=bindparam("_project_id"))
-_FOLLOW = update(drafts).where(is_given(drafts.c.project_id))
-_FOLLOW = _FOLLOW.values(
-    visibility=bindparam("_visibility"), version=drafts.c.version + 1, updated_at=bindparam("_now")
-)
+_CHANGE = update(drafts).values(version=drafts.c.version + 1)
+_CLAIM = _CHANGE.where(_THIS, is_given(drafts.c.version)).values(stage="executed")
+_NOTE = update(drafts).where(_THIS)
+_FOLLOW = _CHANGE.where(is_given(drafts.c.project_id))
 
 
 @serves(EXECUTE_PROJECT_DRAFT)
@@ -69,7 +62,7 @@ def execute_project_draft(uow: UnitOfWork, ref: DraftRef, request: ExecuteProjec
     stages.find_next(row.stage, "execute")
     # This statement is first, so that a concurrent execution waits for it, and then fails.
     visibility = request.visibility or row.visibility
-    claim = {"_id": row.id, "_version": row.version, "_now": uow.now, "_visibility": visibility}
+    claim = {"_id": row.id, "_version": row.version, "visibility": visibility, "updated_at": uow.now}
     if not uow.connection.execute(_CLAIM, claim).rowcount:
         raise Conflict(
             "the draft was executed or changed in the meantime: read it again", code="draft_changed"
@@ -77,7 +70,7 @@ def execute_project_draft(uow: UnitOfWork, ref: DraftRef, request: ExecuteProjec
     file = _build_file(uow, row, request, visibility)
     with uow.checking(IMPORT_PROJECT.policy):
         imported = project_files.import_file(uow, ref.parent(WorkspaceRef), file).answer
-    uow.connection.execute(_NOTE, {"_id": row.id, "_project_id": imported.id})
+    uow.connection.execute(_NOTE, {"_id": row.id, "project_id": imported.id})
     return Project(**{name: getattr(imported, name) for name in _PROJECT})
 
 
@@ -89,8 +82,8 @@ def follow_visibility(uow: UnitOfWork, changes: Sequence[ProjectUpdated]) -> Non
     """
     for change in changes:
         if "visibility" in change.changed:
-            parameters = {"_project_id": change.project_id, "_visibility": change.project.visibility}
-            uow.connection.execute(_FOLLOW, {**parameters, "_now": uow.now})
+            parameters = {"_project_id": change.project_id, "visibility": change.project.visibility}
+            uow.connection.execute(_FOLLOW, {**parameters, "updated_at": uow.now})
 
 
 def _build_file(
