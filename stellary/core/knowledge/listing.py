@@ -36,15 +36,10 @@ from stellary.core.knowledge.row_types import DocumentSummaryRow
 from stellary.core.knowledge.tables import documents, versions
 
 _q: ColumnElement[str] = bindparam("q", type_=String)
+_EQUAL = ("doc_type", "context_type", "context_id", "project_id", "parent_id", "status", "author_id")
 _FILTERS: Mapping[str, ColumnElement[bool]] = {
-    "doc_type": documents.c.doc_type == bindparam("doc_type"),
-    "context_type": documents.c.context_type == bindparam("context_type"),
-    "context_id": documents.c.context_id == bindparam("context_id"),
-    "project_id": documents.c.project_id == bindparam("project_id"),
-    "parent_id": documents.c.parent_id == bindparam("parent_id"),
+    **{name: documents.c[name] == bindparam(name) for name in _EQUAL},
     "top_level": documents.c.parent_id.is_(None) == bindparam("top_level"),
-    "status": documents.c.status == bindparam("status"),
-    "author_id": documents.c.author_id == bindparam("author_id"),
     "tag": documents.c.tag_keys.like(bindparam("tag", type_=String), escape="\\"),
     "q": searching.contains(documents.c.title, _q),
     "updated_since": documents.c.updated_at >= bindparam("updated_since"),
