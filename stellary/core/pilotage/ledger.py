@@ -13,11 +13,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from stellary.contract.active_docs import ActiveDoc
 from stellary.contract.activities import ACTIVITY_TYPES
-from stellary.contract.errors import NotFound
 from stellary.contract.naming import camel
 from stellary.contract.pilotage import Decision, Mission, PilotagePriority, Todo
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.wire import UNSET, Listing, Paged, Unset, Value
+from stellary.core.board.access import require_row
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import is_given
@@ -154,7 +154,7 @@ class Ledger(Generic[Row, T]):
         Raises:
             NotFound: The item is deleted.
         """
-        return self._require_row(self._one.first(uow.connection, _row_parameters(workspace_id, number)))
+        return require_row(self._one.first(uow.connection, _row_parameters(workspace_id, number)), self.name)
 
     def add(
         self, uow: UnitOfWork, workspace_id: str, values: Mapping[str, object], change: str = "created"
@@ -189,7 +189,7 @@ class Ledger(Generic[Row, T]):
         if not uses_row_locks(uow):
             return row
         parameters = _row_parameters(row.workspace_id, row.number)
-        return self._require_row(self._lock_statement.first(uow.connection, parameters))
+        return require_row(self._lock_statement.first(uow.connection, parameters), self.name)
 
     def change(self, uow: UnitOfWork, before: Row, changes: Mapping[str, object]) -> T:
         """Update the changed columns of a locked item, and return it.
@@ -278,11 +278,6 @@ class Ledger(Generic[Row, T]):
                 concerned_id=concerned_id,
             )
         )
-
-    def _require_row(self, row: Row | None) -> Row:
-        if row is None:
-            raise NotFound(f"{self.name} not found")
-        return row
 
 
 def _row_parameters(workspace_id: str, number: int) -> dict[str, object]:
