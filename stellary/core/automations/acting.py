@@ -74,11 +74,7 @@ _ENABLED = Query(
     ).order_by(automations.c.id),
 )
 _ONE = Query(EnabledRow, _RULES.where(is_given(automations.c.id)))
-_TURN_OFF = (
-    update(automations)
-    .where(is_given(automations.c.id), is_given(automations.c.owner_id))
-    .values(enabled=False, updated_at=bindparam("_now"))
-)
+_TURN_OFF = update(automations).where(is_given(automations.c.id), is_given(automations.c.owner_id))
 _ACTIONS_OF = (
     # A trace without a step is one of a rule that was stopped.
     select(func.coalesce(func.sum(func.coalesce(traces_table.c.step, 1)), 0)).where(
@@ -370,7 +366,8 @@ def _find_problem(
         sight = ProjectSight(only=frozenset([rule.project_id]))
         problem = _to_problem(uow, rule, case, error, sight)
         if problem == traces.OWNER_LEFT:
-            uow.connection.execute(_TURN_OFF, {"_id": rule.id, "_owner_id": rule.owner_id, "_now": uow.now})
+            changes = {"enabled": False, "updated_at": uow.now}
+            uow.connection.execute(_TURN_OFF, {"_id": rule.id, "_owner_id": rule.owner_id, **changes})
         return problem
     return None
 

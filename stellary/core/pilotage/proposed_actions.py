@@ -49,23 +49,14 @@ from stellary.core.pilotage.tables import actions as table
 _HERE = is_given(table.c.workspace_id)
 _CHANGE_STATUS = Query(
     ActionRow,
-    update(table)
-    .where(ACTIONS.this, is_given(table.c.status, "from"))
-    .values(updated_at=bindparam("_now"))
-    .returning(*table.c),
+    update(table).where(ACTIONS.this, is_given(table.c.status, "from")).returning(*table.c),
 )
 _UPDATE = Query(ActionRow, update(table).where(ACTIONS.this).returning(*table.c))
 _REOPEN = Query(
     ActionRow,
     update(table)
     .where(_HERE, table.c.status == "approved", is_given(table.c.reviewed_by_id, "user_id"))
-    .values(
-        status="suggested",
-        reviewed_by_id=None,
-        review_reason=None,
-        reviewed_at=None,
-        updated_at=bindparam("_now"),
-    )
+    .values(status="suggested", reviewed_by_id=None, review_reason=None, reviewed_at=None)
     .returning(*table.c),
 )
 _COUNT_OPEN = Query(
@@ -176,7 +167,7 @@ def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft | BecameGues
         events: The users who have left a workspace, or are guests of it now.
     """
     for event in events:
-        parameters = {"_workspace_id": event.workspace_id, "_user_id": event.user_id, "_now": uow.now}
+        parameters = {"_workspace_id": event.workspace_id, "_user_id": event.user_id, "updated_at": uow.now}
         for row in _REOPEN.all(uow.connection, parameters):
             action = ACTIONS.to_value(uow, row)
             before = replace_fields(action, status="approved", reviewed_by_id=event.user_id)
@@ -229,7 +220,9 @@ def _change_status(
         "_number": action_row.number,
         "_from": before,
     }
-    row = _CHANGE_STATUS.first(uow.connection, {**parameters, "_now": uow.now, "status": status, **values})
+    row = _CHANGE_STATUS.first(
+        uow.connection, {**parameters, "updated_at": uow.now, "status": status, **values}
+    )
     if row is None:
         raise rules.transition_error(
             ACTIONS.load_row(uow, action_row.workspace_id, action_row.number).status, status
