@@ -71,11 +71,8 @@ class Clients:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._token = server.register("ann")
-        workspace = "/orgs/acme/workspaces/eng"
-        self._ask(server, "POST", "/organizations", {"name": "Acme", "slug": "acme"})
-        self._ask(server, "POST", "/orgs/acme/workspaces", {"name": "Eng", "slug": "eng"})
-        project = self._ask(server, "POST", f"{workspace}/projects", {"name": "Launch"})
-        self._workspace, self._path = workspace, f"{workspace}/projects/{project['id']}"
+        self._path = server.create_project(self._token)
+        self._workspace = self._path.partition("/projects/")[0]
         self._columns = [column["id"] for column in self._ask(server, "GET", f"{self._path}/columns")]
         self._label = self._ask(server, "POST", f"{self._path}/labels", {"name": "bug"})["id"]
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(CLIENTS)]

@@ -82,6 +82,21 @@ class Reachable:
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             yield connection
 
+    def create_project(self, token: str) -> str:
+        """Create a project in the workspace ``eng`` of a new organization ``acme``, and return its path."""
+        for path, name in (("/organizations", "acme"), ("/orgs/acme/workspaces", "eng")):
+            answer = self.ask("POST", path, {"name": name.title(), "slug": name}, token)
+            assert answer.status == 201, answer
+        projects = "/orgs/acme/workspaces/eng/projects"
+        return f"{projects}/{self.ask('POST', projects, {'name': 'Launch'}, token).json['id']}"
+
+    def create_card(self, token: str) -> str:
+        """Create a card in a new project, and return its path."""
+        project = self.create_project(token)
+        column = self.ask("GET", f"{project}/columns", token=token).json[0]["id"]
+        card = self.ask("POST", f"{project}/columns/{column}/cards", {"title": "Files"}, token).json
+        return f"{project}/cards/{card['id']}"
+
     def register(self, name: str = "ann", password: str = "correct horse") -> str:
         """Register a user, and return the token of the login."""
         answer = self.ask("POST", "/auth/register", {"email": f"{name}@example.com", "password": password})
@@ -158,6 +173,16 @@ def running(core: Core, settings: Settings | None = None) -> Iterator[Running]:
         server.stop()
         thread.join(20)
         assert not thread.is_alive()
+
+
+def encode_head(method: str, path: str, token: str, length: int | None = None, **headers: str) -> bytes:
+    """Return the head of a request as it is sent, by default of one without a body."""
+    fields = {"host": "x", "authorization": f"Bearer {token}"}
+    if length is not None:
+        fields |= {"content-type": "application/json", "content-length": str(length)}
+    fields |= {name.replace("_", "-"): text for name, text in headers.items()}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {text}" for name, text in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 class Replies:

@@ -17,22 +17,9 @@ from tests.server.running import Reachable, Running, reply
 from tests.support.server_parts import protocol
 from tests.support.waiting import wait_until
 
-WS = "/orgs/acme/workspaces/eng"
-IMPORT = f"{WS}/projects/import"
+IMPORT = "/orgs/acme/workspaces/eng/projects/import"
 MEMORY_GROWTH_MAX = 50 * 1024
 ATTACKS = 3
-
-
-def make_project(server: Reachable, token: str) -> str:
-    """Create an organization, a workspace and a project, and return the path of the project."""
-    for path, body in (
-        ("/organizations", {"name": "Acme", "slug": "acme"}),
-        ("/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"}),
-    ):
-        assert server.ask("POST", path, body, token).status == 201
-    response = server.ask("POST", f"{WS}/projects", {"name": "Launch"}, token)
-    assert response.status == 201, response
-    return f"{WS}/projects/{response.json['id']}"
 
 
 def head(path: str, token: str, *headers: str) -> bytes:
@@ -100,7 +87,7 @@ def test_connection_is_kept_after_an_unwanted_body_of_moderate_size(sqlite_serve
 
 
 def test_caller_without_access_is_refused_before_the_body_has_arrived(server: Running):
-    make_project(server, server.register("ann"))
+    server.create_project(server.register("ann"))
     stranger = server.register("eve")
     with server.connect() as connection:
         connection.sendall(head(IMPORT, stranger, "Content-Length: 5000000") + b'{"project":')
@@ -133,7 +120,7 @@ def test_client_that_expects_100_gets_it_once_admitted(server: Running):
 @pytest.mark.slow("sends large bodies")
 def test_large_body_is_accepted_in_each_encoding(server: Running):
     token = server.register()
-    path = make_project(server, token)
+    path = server.create_project(token)
     column = server.ask("GET", f"{path}/columns", token=token).json[0]["id"]
     cards = [
         {"title": f"Card {n}", "columnId": column, "description": "x, {y}: [z] " * 20} for n in range(100)
@@ -176,7 +163,7 @@ def test_large_invalid_body_gets_the_same_error_as_a_small_one(server: Running):
 
 def test_body_with_too_many_values_is_too_large(server: Running):
     token = server.register()
-    path = make_project(server, token)
+    path = server.create_project(token)
     for target, values_max in ((f"{path}/cards/bulk", LARGE.values), ("/organizations", STANDARD.values)):
         answer = server.ask("POST", target, b'{"x":[' + b"0," * values_max + b"0]}", token)
         assert (answer.status, answer.json["code"]) == (413, "too_many_values")
@@ -207,7 +194,7 @@ def test_hostile_bodies_use_little_memory_beside_writes(tmp_path, database_url: 
     server = Forked(serve, quiet_settings(database_url, tmp_path))
     try:
         token = server.register()
-        path = make_project(server, token)
+        path = server.create_project(token)
         bomb = gzip.compress(b'{"project":{"name":"x"},"cards":[' + b"{}," * 11_000_000 + b"{}]}")
         assert len(bomb) > SMALL_MAX
         many = b'{"cards":[' + b"{}," * (LARGE.size // 3 - 10) + b"{}]}"

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine
 
 from stellary.core import Core
 from tests.core.agents.agent_api import AgentApi
-from tests.server.running import Reply, Running, running
+from tests.server.running import Reply, Running, encode_head, running
 from tests.support.boards import Board
 from tests.support.core_parts import Database
 from tests.support.databases import with_lock_timeout
@@ -178,15 +178,12 @@ def test_client_that_disconnects_does_not_affect_its_group(postgres_url):
     with closing(Core(postgres_url, bcrypt_rounds=4)) as core, running(core) as server:
         busy = make_project(World(core), "ann")
         path = f"{busy.board.path}/columns/{busy.board.columns[0]['id']}/cards"
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {busy.bearer}\r\n"
+        body = b'{"title":"x"}'
         with ThreadPoolExecutor(CREATORS) as pool:
             with lock_project(postgres_url, busy.board) as holder:
                 replies = collect(holder, pool, partial(busy.create, server), partial(busy.create, server))
                 with server.connect() as connection:
-                    connection.sendall(
-                        f"{head}Content-Type: application/json\r\nContent-Length: 13\r\n\r\n".encode()
-                        + b'{"title":"x"}'
-                    )
+                    connection.sendall(encode_head("POST", path, busy.bearer, len(body)) + body)
                     threading.Event().wait(0.1)
             assert [reply.result().status for reply in replies] == [201, 201]
         assert busy.numbers(server) == [1, 2, 3]
@@ -225,8 +222,7 @@ def test_agents_create_cards_in_commits_of_their_own(postgres_url, groups):
         del groups[:]
         with ThreadPoolExecutor(CREATORS) as pool:
             with lock_project(postgres_url, busy.board) as holder:
-                replies = collect(
-                    holder, pool, partial(busy.create, server), *[partial(as_agent.create, server)] * 2
-                )
+                by_agent = partial(as_agent.create, server)
+                replies = collect(holder, pool, partial(busy.create, server), by_agent, by_agent)
             assert [reply.result().status for reply in replies] == [201] * 3
         assert groups == []

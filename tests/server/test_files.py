@@ -19,7 +19,7 @@ from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.http import body, files
 from stellary.core.http.context import RequestContext
-from tests.server.running import Reply, Running, reply, running
+from tests.server.running import Reply, Running, encode_head, reply, running
 from tests.support.blobs import list_blob_keys
 from tests.support.core_parts import Threads, transfers
 from tests.support.each_case import for_each
@@ -53,8 +53,7 @@ class AttachmentApi:
         return self.server.ask(method, f"{self.path}/{id}", token=self.token, **headers)
 
     def begin_download(self, connection: socket.socket, id: str) -> None:
-        head = f"GET {self.path}/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.token}\r\n\r\n"
-        connection.sendall(head.encode())
+        connection.sendall(encode_head("GET", f"{self.path}/{id}", self.token))
 
     def count(self) -> int:
         """Return the number of attachments that the card reports."""
@@ -68,15 +67,7 @@ class AttachmentApi:
         return list_blob_keys(self.world.core)
 
     def head(self, length: int, token: str | None = None, **more: str) -> bytes:
-        lines = [
-            f"POST {self.path} HTTP/1.1",
-            "Host: x",
-            f"Authorization: Bearer {token or self.token}",
-            f"Content-Type: {FORM}",
-            f"Content-Length: {length}",
-            *(f"{name}: {text}" for name, text in more.items()),
-        ]
-        return "\r\n".join([*lines, "", ""]).encode()
+        return encode_head("POST", self.path, token or self.token, length, content_type=FORM, **more)
 
 
 def make_attachment_api(server: Running) -> AttachmentApi:
@@ -168,19 +159,15 @@ def test_forbidden_upload_is_rejected_before_the_file_is_sent(attachments):
     reader = attachments.world.api_token(attachments.ann, ["projects:read"])
     for token, status in ((stranger, 404), (reader, 403), ("nonsense", 401)):
         # The body is never sent.
-        assert attachments.server.send(attachments.head(SIZE_MAX, token)).status == status
-        assert (
-            attachments.server.send(attachments.head(SIZE_MAX, token, Expect="100-continue")).status == status
-        )
-    missing = attachments.head(SIZE_MAX).replace(
-        attachments.card.encode(), attachments.card[:-24].encode() + b"f" * 24
-    )
-    assert attachments.server.send(missing).status == 404
+        for more in ({}, {"expect": "100-continue"}):
+            assert attachments.server.send(attachments.head(SIZE_MAX, token, **more)).status == status
+    missing = attrs.evolve(attachments, card=attachments.card[:-24] + "f" * 24)
+    assert attachments.server.send(missing.head(SIZE_MAX)).status == 404
 
 
 @pytest.mark.slow("transfers large files")
 def test_chunked_body_beyond_the_limit_is_rejected(sqlite_attachments):
-    head = sqlite_attachments.head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    head = sqlite_attachments.head(0).replace(b"content-length: 0", b"transfer-encoding: chunked")
     piece = b"%x\r\n" % (1 << 20) + b"x" * (1 << 20) + b"\r\n"
     start = form(b"")[: -len(END) - 2]
     with sqlite_attachments.server.connect() as connection:
@@ -194,7 +181,7 @@ def test_chunked_body_beyond_the_limit_is_rejected(sqlite_attachments):
 def test_client_that_expects_100_gets_it(sqlite_attachments):
     data = form(b"Hello.")
     with sqlite_attachments.server.connect() as connection:
-        connection.sendall(sqlite_attachments.head(len(data), Expect="100-continue"))
+        connection.sendall(sqlite_attachments.head(len(data), expect="100-continue"))
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(data)
         assert reply(connection).status == 201

@@ -22,7 +22,7 @@ from stellary.core import Core
 from stellary.core.http.mcp.calling import ToolRunner
 from stellary.core.http.mcp.operator_token import McpToken
 from tests.core.test_host_actions import CREATE_INVOICE, create_invoice
-from tests.server.running import WITHOUT_JOBS, Reply, running
+from tests.server.running import WITHOUT_JOBS, Reply, encode_head, running
 from tests.support.boards import Board, create_board
 from tests.support.core_parts import NO_LIMITS, parse_limit
 from tests.support.each_case import for_each
@@ -96,10 +96,9 @@ def site(core):
 @pytest.fixture
 def sqlite_site(sqlite_core):
     board = create_board(sqlite_core)
-    operators = McpToken(
-        SECRET, board.owner.email, board.workspace.path.replace("/orgs/", "").replace("/workspaces/", "/")
-    )
-    with running(sqlite_core, attrs.evolve(WITHOUT_JOBS, mcp_token=operators)) as server:
+    workspace = f"{board.workspace.organization.slug}/{board.workspace.slug}"
+    settings = attrs.evolve(WITHOUT_JOBS, mcp_token=McpToken(SECRET, board.owner.email, workspace))
+    with running(sqlite_core, settings) as server:
         yield Site(server, board, board.bearer)
 
 
@@ -210,18 +209,15 @@ def test_invalid_message_is_rejected(sqlite_site, version, message):
 
 
 def test_unknown_tool_is_a_protocol_error(sqlite_site):
-    response = send(
-        sqlite_site.server, "tools/call", {"name": "drop_tables", "arguments": {}}, sqlite_site.token
-    )
-    assert response["error"] == {
-        "code": -32602,
-        "message": "There is no such tool; tools/list lists the available ones",
-    }
+    params = {"name": "drop_tables", "arguments": {}}
+    response = send(sqlite_site.server, "tools/call", params, sqlite_site.token)
+    message = "There is no such tool; tools/list lists the available ones"
+    assert response["error"] == {"code": -32602, "message": message}
 
 
 def test_oversized_body_returns_413(sqlite_site):
-    head = b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\nAuthorization: Bearer "
-    assert sqlite_site.server.send(head + sqlite_site.token.encode() + b"\r\n\r\n").status == 413
+    head = encode_head("POST", "/mcp", sqlite_site.token, 99_999_999)
+    assert sqlite_site.server.send(head).status == 413
 
 
 def test_defect_is_not_disclosed(sqlite_site, monkeypatch, caplog):
@@ -280,20 +276,15 @@ CHANGING = [
 ]  # fmt: skip
 
 
+def read_hints(tool):
+    """Return whether a tool only reads, is destructive, is idempotent, and reaches an open world."""
+    defaults = {"readOnly": False, "destructive": True, "idempotent": False, "openWorld": True}
+    return tuple(tool["annotations"].get(f"{name}Hint", default) for name, default in defaults.items())
+
+
 def test_each_tool_has_annotations_and_a_schema(sqlite_site):
     available = tools(sqlite_site.server, sqlite_site.token)
-    defaults = {
-        "readOnlyHint": False,
-        "destructiveHint": True,
-        "idempotentHint": False,
-        "openWorldHint": True,
-    }
-    hints = {name: {**defaults, **tool["annotations"]} for name, tool in available.items()}
-    hints = {
-        name: (hint["readOnlyHint"], hint["destructiveHint"], hint["idempotentHint"], hint["openWorldHint"])
-        for name, hint in hints.items()
-    }
-    assert hints == {
+    assert {name: read_hints(tool) for name, tool in available.items()} == {
         # The others say nothing about a tool that only reads.
         **dict.fromkeys([*READING, *OF_AGENTS], (True, True, False, False)),
         **dict.fromkeys(ADDING, (False, False, False, False)),
@@ -394,14 +385,10 @@ def test_personal_workspace_is_the_default_if_it_is_the_only_one(site):
 
 
 def agent(site, mode, *names):
-    agents = f"{site.board.workspace.path}/agents"
-    new_agent = site.world.ask(
-        site.token, "POST", agents, {"name": mode, "autonomyMode": mode, "tools": [*names]}
-    )
-    secret = site.world.ask(site.token, "POST", f"{agents}/{new_agent['id']}/tokens", {"name": "own"})[
-        "token"
-    ]
-    return f"{agents}/{new_agent['id']}", secret
+    ask, agents = partial(site.world.ask, site.token), f"{site.board.workspace.path}/agents"
+    new_agent = ask("POST", agents, {"name": mode, "autonomyMode": mode, "tools": [*names]})
+    path = f"{agents}/{new_agent['id']}"
+    return path, ask("POST", f"{path}/tokens", {"name": "own"})["token"]
 
 
 def test_changes_of_a_supervised_agent_become_proposals(site):
@@ -413,15 +400,11 @@ def test_changes_of_a_supervised_agent_become_proposals(site):
     result = call(site.server, token, "create_card", projectId="launch", title="Mine")
     assert (result.status, result.data["status"], result.data["action"]) == (202, "pending", "create_card")
     assert site.titles("To Do") == []
-    assert (
-        call(site.server, token, "move_card", cardId="x", targetColumn="Done").data["code"]
-        == "tool_not_allowed"
-    )
+    refused = call(site.server, token, "move_card", cardId="x", targetColumn="Done")
+    assert refused.data["code"] == "tool_not_allowed"
     noted = site.world.ask(site.token, "GET", f"{path}/audit")
-    assert {(entry["tool"], entry["outcome"]) for entry in noted} == {
-        ("create_card", "proposed"),
-        ("move_card", "refused"),
-    }
+    outcomes = {entry["tool"]: entry["outcome"] for entry in noted}
+    assert outcomes == {"create_card": "proposed", "move_card": "refused"}
     proposal = f"{site.board.workspace.path}/proposals/{result.data['id']}"
     assert site.world.ask(site.token, "POST", f"{proposal}/approve")["status"] == "approved"
     assert site.titles("To Do") == ["Mine"]
@@ -442,9 +425,8 @@ def test_agent_lists_the_resources_that_its_tools_read(site):
     assert {entry["outcome"] for entry in site.world.ask(site.token, "GET", f"{path}/audit")} == {"allowed"}
     site.world.ask(site.token, "PATCH", path, {"status": "suspended"})
     assert send(site.server, "resources/list", {}, token)["error"]["message"].endswith("(agent_suspended)")
-    assert send(site.server, "resources/list", {}, agent(site, "supervised", "missions")[1])["result"] == {
-        "resources": []
-    }
+    _, token = agent(site, "supervised", "missions")
+    assert send(site.server, "resources/list", {}, token)["result"] == {"resources": []}
 
 
 # ------------------------------------------------------------------------------------------------- missions
@@ -481,10 +463,8 @@ def test_program_takes_reports_and_completes_a_mission(site, worker):
     assert site.call("get_agent_status", agent="autonomous").data["missions"][0]["status"] == "running"
     ended = call(site.server, worker, "complete_mission", missionId=mission["id"], summary="Done.")
     assert ended.data["status"] == "completed"
-    assert (
-        call(site.server, worker, "fail_mission", missionId=mission["id"], reason="x").data["code"]
-        == "mission_over"
-    )
+    late = call(site.server, worker, "fail_mission", missionId=mission["id"], reason="x")
+    assert late.data["code"] == "mission_over"
     assert site.call("get_mission", missionId=mission["id"]).data["result"] == "Done."
     comments = site.call("get_card_comments", cardId=card["id"]).data["items"]
     assert [comment["content"] for comment in comments] == ["Begun.", "Done."]
@@ -539,12 +519,8 @@ WAITING = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": WAIT}
 def test_disconnected_program_takes_no_mission(site, worker, sent):
     site.board.card("Write the spec")
     message = orjson.dumps(sent)
-    head = (
-        f"POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {worker}\r\nContent-Type: application/json\r\n"
-        f"Accept: {ACCEPT}\r\nContent-Length: {len(message)}\r\n\r\n"
-    )
     with site.server.connect() as connection:
-        connection.sendall(head.encode() + message)
+        connection.sendall(encode_head("POST", "/mcp", worker, len(message), accept=ACCEPT) + message)
         wait_until(lambda: count_waits(site) == 1)
     wait_until(lambda: site.server.state.in_flight == 0)
     assert count_waits(site) == 1
@@ -599,10 +575,8 @@ def test_operator_token_reads_one_workspace(sqlite_site):
 
 
 def test_operator_token_of_a_missing_user_is_rejected(sqlite_core):
-    settings_with_token = attrs.evolve(
-        WITHOUT_JOBS, mcp_token=McpToken(SECRET, "nobody@example.com", "acme/eng")
-    )
-    with running(sqlite_core, settings_with_token) as server:
+    mcp_token = McpToken(SECRET, "nobody@example.com", "acme/eng")
+    with running(sqlite_core, attrs.evolve(WITHOUT_JOBS, mcp_token=mcp_token)) as server:
         assert post(server, {}, SECRET).status == 401
 
 

@@ -41,12 +41,8 @@ def test_banner_has_the_url_and_a_snippet_that_runs(tmp_path):
         assert server.ask("GET", "/health/ready").status == 200
         snippet = [line.strip() for line in server.banner.splitlines() if line.startswith("    ")]
         assert len(snippet) == 5
-        done = subprocess.run(
-            [sys.executable, "-c", "\n".join(snippet)],
-            env=clean_environment(),
-            capture_output=True,
-            text=True,
-        )
+        program = [sys.executable, "-c", "\n".join(snippet)]
+        done = subprocess.run(program, env=clean_environment(), capture_output=True, text=True)
         assert "Q1 Launch" in done.stdout, done.stderr
 
 
@@ -208,9 +204,8 @@ def test_invalid_database_file_is_reported_in_one_sentence(tmp_path):
 
 @pytest.mark.parametrize("command", [[], ["migrate"], ["backup", "copy"]])
 def test_invalid_postgresql_url_is_reported_in_one_sentence(tmp_path, command):
-    code, stderr = run_failing(
-        tmp_path, "--port", "0", "--database-url", "postgresql://ann:s3cret@db:port/app", *command
-    )
+    url = "postgresql://ann:s3cret@db:port/app"
+    code, stderr = run_failing(tmp_path, "--port", "0", "--database-url", url, *command)
     assert code == 2
     assert "stellary: the URL of the database must look like postgresql://" in stderr
     assert "s3cret" not in stderr
@@ -281,12 +276,9 @@ def test_server_sends_queued_emails_before_it_ends_and_leaves_jobs_to_the_next(t
     }
     with run_process(tmp_path, environment=environment) as server:
         token = server.register("ann")
-        server.ask("POST", "/organizations", {"name": "Acme", "slug": "acme"}, token)
-        server.ask("POST", "/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"}, token)
-        invited = server.ask(
-            "POST", "/orgs/acme/workspaces/eng/members/invite", {"email": "bob@example.com"}, token
-        )
-        assert invited.status == 201, invited
+        server.create_project(token)
+        invite = "/orgs/acme/workspaces/eng/members/invite"
+        assert server.ask("POST", invite, {"email": "bob@example.com"}, token).status == 201
         assert server.ask("POST", "/auth/forgot-password", {"email": "ann@example.com"}).status == 200
     assert b"https://pm.example/invitations/" in box.emails[0].content.replace(b"=\r\n", b"")
     # A job queues the link. If the server ends before the job begins, the next process runs it.
@@ -301,9 +293,8 @@ def test_missing_postgresql_driver_is_reported_in_one_sentence(monkeypatch, caps
     monkeypatch.setenv("STELLARY_DATABASE_URL", "postgresql://h/d")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert main([]) == 2
-    assert (
-        capsys.readouterr().err == "stellary: PostgreSQL needs a driver: pip install 'stellary[postgres]'\n"
-    )
+    needed = "stellary: PostgreSQL needs a driver: pip install 'stellary[postgres]'\n"
+    assert capsys.readouterr().err == needed
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ def test_rule_acts_once_per_card_when_its_process_is_killed(request, tmp_path, k
             assert answer.status < 300, answer
             return answer.json
 
-        project, rule = board_with_rule(ask)
+        project = server.create_project(token)
+        rule = create_cards_with_rule(ask, project)
 
         def count_comments():
             return {card["id"]: card["commentCount"] for card in ask(f"{project}/cards")}
@@ -85,14 +86,10 @@ def start_process(stack, target, settings):
     return process
 
 
-def board_with_rule(ask):
-    """Create a project whose rule comments on new cards; return its path and the id of the rule."""
-    ask("/organizations", {"name": "Acme", "slug": "acme"})
-    ask("/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"})
-    created = ask("/orgs/acme/workspaces/eng/projects", {"name": "Launch"})
-    project = f"/orgs/acme/workspaces/eng/projects/{created['id']}"
+def create_cards_with_rule(ask, project):
+    """Create cards, on which a new rule comments; return its id."""
     comment = {"type": "add_comment", "params": {"content": "Welcome."}}
     rule = ask(f"{project}/automations", {"trigger": "task_created", "action": comment})
     column = {"columnId": ask(f"{project}/columns")[0]["id"]}
     ask(f"{project}/cards/bulk", {"cards": [{"title": str(number), **column} for number in range(CARDS)]})
-    return project, rule["id"]
+    return rule["id"]

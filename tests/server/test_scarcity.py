@@ -10,23 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.core.test_blobs import bucket  # noqa: F401 - a fixture
-from tests.server.processes import Process, run_process
+from tests.server.processes import run_process
 from tests.server.running import read
 from tests.support.forms import FORM, form
 
 ADDRESS_SPACE = 400 << 20
 STORE_AWAY = "the file store is not available; try again"
-
-
-def make_card(server: Process, token: str) -> str:
-    """Create a card, and return the path of its attachments."""
-    server.ask("POST", "/organizations", {"name": "Acme", "slug": "acme"}, token)
-    server.ask("POST", "/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"}, token)
-    projects = "/orgs/acme/workspaces/eng/projects"
-    project = f"{projects}/{server.ask('POST', projects, {'name': 'Launch'}, token).json['id']}"
-    column = server.ask("GET", f"{project}/columns", token=token).json[0]["id"]
-    card = server.ask("POST", f"{project}/columns/{column}/cards", {"title": "Files"}, token)
-    return f"{project}/cards/{card.json['id']}/attachments"
 
 
 @contextmanager
@@ -56,7 +45,7 @@ def test_uploads_recover_after_descriptors_run_out(tmp_path, request: pytest.Fix
         environment = {**request.getfixturevalue("bucket"), "STELLARY_BLOBS_URL": "s3://files/scarcity"}
     with run_process(tmp_path, environment=environment) as server:
         token = server.register()
-        path = make_card(server, token)
+        path = f"{server.create_card(token)}/attachments"
         connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
         headers = {"authorization": f"Bearer {token}", "content-type": FORM}
         connection.request("GET", "/health/live")
@@ -79,6 +68,6 @@ def test_uploads_recover_after_descriptors_run_out(tmp_path, request: pytest.Fix
 def test_server_works_with_little_address_space(tmp_path):
     with run_process(tmp_path, address_space=ADDRESS_SPACE) as server:
         token = server.register()
-        path = make_card(server, token)
+        path = f"{server.create_card(token)}/attachments"
         assert server.ask("POST", path, form(b"x" * 1_000_000), token, content_type=FORM).status == 201
         assert server.ask("GET", "/health/ready").status == 200

@@ -9,7 +9,7 @@ import uvloop
 
 from reference_server import detached
 from stellary.core.http import body
-from tests.server.running import Replies, Running, reply
+from tests.server.running import Replies, Running, encode_head, reply
 from tests.support.server_parts import protocol
 from tests.support.waiting import wait_until
 
@@ -57,13 +57,10 @@ def can_keep_sending(connection: socket.socket, part: bytes, times: int, *, list
     return True
 
 
-def build_request(token: str, body: bytes) -> bytes:
+def build_request(token: str) -> bytes:
     """Return a request that creates an organization."""
-    head = (
-        f"POST /organizations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    body = b'{"name": "Acme", "slug": "acme"}'
+    return encode_head("POST", "/organizations", token, len(body)) + body
 
 
 def test_timeouts_are_the_documented_ones():
@@ -96,10 +93,9 @@ def test_incomplete_header_behind_a_long_request_times_out_after_its_response(
 ):
     timeouts = count_calls(monkeypatch, "_end_late_header")
     token = sqlite_server.register()
-    body = b'{"name": "Acme", "slug": "acme"}'
     with sqlite_server.connect() as connection:
         with sqlite_server.core.database.writing():
-            connection.sendall(build_request(token, body))
+            connection.sendall(build_request(token))
             wait_until(lambda: sqlite_server.state.in_flight)
             connection.sendall(b"GET /health/live HTTP/1.1\r\n")
             wait_until(lambda: timeouts)
@@ -198,6 +194,6 @@ def test_client_that_does_not_receive_the_end_of_its_stream_is_disconnected(shor
 def test_request_of_a_disconnected_client_is_finished(sqlite_server: Running):
     token = sqlite_server.register()
     with sqlite_server.core.database.writing(), sqlite_server.connect() as connection:
-        connection.sendall(build_request(token, b'{"name": "Acme", "slug": "acme"}'))
+        connection.sendall(build_request(token))
         wait_until(lambda: sqlite_server.state.in_flight)
     wait_until(lambda: sqlite_server.ask("GET", "/organizations/acme", token=token).status == 200)

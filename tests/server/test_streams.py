@@ -13,7 +13,7 @@ import pytest
 from reference_server.app import HANDLER
 from stellary.core.http import streams as server_streams
 from tests.server.listening import SOON, Listening, listening
-from tests.server.running import Running, running
+from tests.server.running import Running, encode_head, running
 from tests.support.boards import Board, ask, create_board
 from tests.support.core_parts import Threads, streams
 from tests.support.each_case import for_each
@@ -266,8 +266,7 @@ def test_client_that_reads_nothing_is_disconnected(sqlite_server: Running, monke
     cards = [{"columnId": board.columns[0]["id"], "title": "x" * 500} for _ in range(500)]
     with socket.create_connection(("127.0.0.1", sqlite_server.port), timeout=SOON) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        head = f"GET {board.flat}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {board.bearer}\r\n\r\n"
-        deaf.sendall(head.encode())
+        deaf.sendall(encode_head("GET", f"{board.flat}/events", board.bearer))
         assert deaf.recv(1) == b"H"
         for _ in range(12):
             ask(board, "POST", f"{board.path}/cards/bulk", {"cards": cards})
@@ -310,9 +309,8 @@ def test_open_stream_needs_no_task_and_is_logged_at_its_end(sqlite_server: Runni
 
 def test_data_of_the_client_does_not_affect_its_stream(sqlite_server: Running):
     board = create_board(sqlite_server.core)
-    head = f"GET {board.flat}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {board.bearer}\r\n\r\n"
     with sqlite_server.connect() as connection:
-        connection.sendall(head.encode() * 2)
+        connection.sendall(encode_head("GET", f"{board.flat}/events", board.bearer) * 2)
         received = b""
         while b"retry: 1000" not in received:
             received += connection.recv(65536)

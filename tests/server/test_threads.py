@@ -24,6 +24,7 @@ from stellary.core.http import threads
 from stellary.core.http.large_reads import KNOWN_MAX, LARGE_SECONDS, LargeReads, ReadKey
 from stellary.core.http.shares import USERS_MAX, KnownUsers, Owner, Shares
 from stellary.core.http.threads import LARGE_READ_NICENESS, LARGE_READERS, THINKING_THREADS, Pool, Threads
+from tests.server.running import encode_head
 from tests.server.test_pages import FORM, open_form
 from tests.support.boards import Board, create_board
 from tests.support.core_parts import READERS, WRITERS, BriefReader, insights_flow, llm
@@ -115,11 +116,7 @@ async def test_a_read_that_was_large_runs_apart_until_it_is_small_again(sqlite_c
     page = BOARD._replace(is_page=True)
     large, small = (partial(use_processor, seconds) for seconds in (LARGE_SECONDS, 0))
     names = [await pools.read(key, job) for key, job in ((BOARD, large), (BOARD, small), (BOARD, small))]
-    assert [name.rpartition("-")[0] for name in names] == [
-        "stellary-read",
-        "stellary-large-read",
-        "stellary-read",
-    ]
+    assert [name.split("-")[1] for name in names] == ["read", "large", "read"]
     await pools.read(BOARD, large)
     assert (await pools.read(page, small)).startswith("stellary-read")
     await pools.close(5)
@@ -568,11 +565,7 @@ def test_plan_whose_client_has_left_before_its_turn_is_not_made(server, core, sl
         wait_until(lambda: len(slow_planner.begun) == share)
         with server.connect() as connection:
             body = b'{"name": "Left"}'
-            connection.sendall(
-                f"POST {drafts} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {bearer}\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-                + body
-            )
+            connection.sendall(encode_head("POST", drafts, bearer, len(body)) + body)
             wait_until(lambda: server.state.in_flight == share + 1)
         wait_until(lambda: server.state.in_flight == share)
         slow_planner.gate.set()
@@ -592,8 +585,7 @@ def test_flow_whose_client_leaves_is_read_no_further(sqlite_server, sqlite_core,
 
     monkeypatch.setattr(insights_flow, "end_without_caller", wait_for_client)
     with sqlite_server.connect() as connection:
-        head = f"GET {board.path}/flow HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {board.bearer}\r\n\r\n"
-        connection.sendall(head.encode())
+        connection.sendall(encode_head("GET", f"{board.path}/flow", board.bearer))
         wait_until(lambda: calls)
     wait_until(lambda: sqlite_server.state.in_flight == 0)
     assert calls == ["began", "left"]

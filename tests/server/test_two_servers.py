@@ -69,11 +69,8 @@ def run_two_servers(request: pytest.FixtureRequest, directory: Path) -> Iterator
             stack.callback(server.kill)
         here, there = servers
         pair = Pair(here, there, here.register("ann"), there.register("bob"))
-        pair.ask("POST", "/organizations", {"name": "Acme", "slug": "acme"})
-        pair.ask("POST", "/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"})
-        pair.path = "/orgs/acme/workspaces/eng"
-        project = pair.ask("POST", f"{pair.path}/projects", {"name": "Launch"})
-        pair.project = f"{pair.path}/projects/{project['id']}"
+        pair.project = here.create_project(pair.ann)
+        pair.path = pair.project.partition("/projects/")[0]
         pair.column = pair.ask("GET", f"{pair.project}/columns")[0]["id"]
         agent = {"name": "Scribe", "autonomyMode": "supervised", "tools": ["board.read", "board.write"]}
         pair.agent = pair.ask("POST", f"{pair.path}/agents", agent)["id"]

@@ -35,15 +35,9 @@ class Uploader:
 
     def begin(self, server: Forked) -> None:
         self.token = server.register("ann")
-        (organization,) = server.ask("GET", "/organizations", token=self.token).json
-        (workspace,) = server.ask("GET", f"/orgs/{organization['slug']}/workspaces", token=self.token).json
-        at = f"/orgs/{organization['slug']}/workspaces/{workspace['slug']}"
-        self.trash = f"{at}/trash?kind=attachment"
-        project = server.ask("POST", f"{at}/projects", {"name": "Launch"}, self.token).json
-        at = f"{at}/projects/{project['id']}"
-        column = server.ask("GET", f"{at}/columns", token=self.token).json[0]
-        card = server.ask("POST", f"{at}/columns/{column['id']}/cards", {"title": "Files"}, self.token).json
-        self.path = f"{at}/cards/{card['id']}/attachments"
+        card = server.create_card(self.token)
+        self.trash = f"{card.partition('/projects/')[0]}/trash?kind=attachment"
+        self.path = f"{card}/attachments"
 
     def list_deleted(self, server: Forked) -> list[dict[str, Any]]:
         """Return the attachments in the trash, whose files are kept."""

@@ -10,7 +10,7 @@ import pytest
 from stellary import Stellary
 from stellary.contract.errors import NotFound
 from tests.server.listening import SOON, listening
-from tests.server.running import Running
+from tests.server.running import Running, encode_head
 from tests.support import mcp
 from tests.support.boards import ask, create_board
 from tests.support.core_parts import (
@@ -86,11 +86,7 @@ def test_conditional_read_returns_304_without_a_body(server, board):
 def head_of_upload(board, length):
     """Return the path of a card's attachments, and the head of a request that uploads one."""
     path = f"{board.of(board.card())}/attachments"
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {board.bearer}\r\n"
-        f"Content-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n"
-    )
-    return path, head.encode()
+    return path, encode_head("POST", path, board.bearer, length, content_type=FORM)
 
 
 def test_declared_file_beyond_the_limit_is_rejected_unread(server, board):
