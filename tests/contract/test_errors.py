@@ -70,12 +70,8 @@ def test_unknown_status_has_the_class_of_its_range():
 
 
 def test_error_body_has_the_published_shape():
-    assert NotFound("Card not found").to_body() == {
-        "statusCode": 404,
-        "message": "Card not found",
-        "error": "Not Found",
-        "code": "not_found",
-    }
+    shape = {"statusCode": 404, "message": "Card not found", "error": "Not Found", "code": "not_found"}
+    assert NotFound("Card not found").to_body() == shape
 
 
 def test_error_body_names_fields_and_request():
@@ -85,10 +81,8 @@ def test_error_body_names_fields_and_request():
 
 
 def test_a_list_of_messages_is_one_sentence():
-    assert (
-        error_from(400, b'{"message": ["a must be b", "c is required"]}', {}).message
-        == "a must be b; c is required"
-    )
+    error = error_from(400, b'{"message": ["a must be b", "c is required"]}', {})
+    assert error.message == "a must be b; c is required"
 
 
 def test_request_id_of_the_header_takes_precedence():
