@@ -82,13 +82,8 @@ def measure(paths: Iterable[Path], root: Path) -> dict[str, Measure]:
 def _judge(node: ast.AST) -> Iterator[tuple[str, str, bool]]:
     """Yield the kind of each name or text of a node, the text, and whether it breaks the rule."""
     if isinstance(node, Function):
-        plain = node.name.lstrip("_")
-        is_test = node.name.startswith("test_")
-        yield (
-            "functions",
-            node.name,
-            not is_test and plain not in VERBS and bool(PARTICIPLE.fullmatch(node.name)),
-        )
+        is_verb = node.name.startswith("test_") or node.name.lstrip("_") in VERBS
+        yield "functions", node.name, not is_verb and bool(PARTICIPLE.fullmatch(node.name))
     if isinstance(node, ast.arg):
         yield "variables", node.arg, node.arg.lstrip("_") in PRONOUNS
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

@@ -25,6 +25,7 @@ WRITTEN_OUT = {"upload": ((b"Hello.",), {"name": "hello.txt"})}
 AN_ID = "665f1a2b3c4d5e6f7a8b9c0d"
 
 
+@pytest.fixture(scope="module", name="recorded_requests")
 def record_all_requests() -> list[Recorded]:
     """Call each method of each handle once, and return the requests."""
     port = RecordingPort()
@@ -39,11 +40,6 @@ def record_all_requests() -> list[Recorded]:
                 if method.iterates or method.endpoint.is_stream:
                     list(answer)
     return port.requests
-
-
-@pytest.fixture(scope="module")
-def recorded_requests() -> list[Recorded]:
-    return record_all_requests()
 
 
 @pytest.mark.slow("walks over all handles")

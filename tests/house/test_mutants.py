@@ -82,20 +82,11 @@ def test_mutant_that_cannot_be_tried_is_refused(shop, row, problem):
         mutants.main([], shop(KILLED, row))
 
 
-@for_each(
-    "arguments",
-    [
-        ["--area", "cor"],
-        ["--area", "core/board/rules"],
-        ["-n", "0"],
-        ["-n", "-1"],
-        ["--area", "core", "--area", "x"],
-    ],
-)
+@for_each("arguments", ["--area cor", "--area core/board/rules", "-n 0", "-n -1", "--area core --area x"])
 def test_empty_choice_is_refused(arguments):
     table = [mutants.Mutant("stellary/core/board/rules/x.py", "a", "b", ())]
     with pytest.raises(SystemExit, match=r"there is no area|nothing is selected"):
-        mutants.choose(ROOT, table, mutants.parse_options(arguments))
+        mutants.choose(ROOT, table, mutants.parse_options(arguments.split()))
 
 
 @for_each(

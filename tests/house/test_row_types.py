@@ -4,13 +4,13 @@ from datetime import datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import pytest
 from sqlalchemy import Boolean, Column, ColumnElement, Integer, MetaData, String, Table, select
 from sqlalchemy.types import NullType
 
 import stellary.core.api.dispatch
 from stellary.core.db.base import Json, UtcDateTime
 from stellary.core.db.row_types import Query, RowType
+from tests.support.each_case import for_each
 from tests.support.plans import find_declared
 
 assert stellary.core.api.dispatch.SERVICES, "imports the modules of every area"
@@ -37,12 +37,8 @@ def problems(row_type: type[RowType], statement: Any) -> list[str]:
 def fits(declared: Any, column: ColumnElement[Any]) -> bool:
     """Return whether values of a column have the declared type."""
     options = get_args(declared) if get_origin(declared) in (Union, UnionType) else (declared,)
-    if (
-        isinstance(column, Column)
-        and column.nullable
-        and NoneType not in options
-        and declared not in (Any, object)
-    ):
+    is_nullable = isinstance(column, Column) and column.nullable
+    if is_nullable and not {NoneType, Any, object} & {*options}:
         return False
     if isinstance(column.type, Json | NullType):
         return True
@@ -92,14 +88,7 @@ things = Table(
 )
 
 
-@pytest.mark.parametrize(
-    ("row_type", "expected"),
-    [
-        (ThingRow, []),
-        (MisspeltRow, ["identifier"]),
-        (WrongRow, ["id", "count"]),
-    ],
-)
+@for_each("row_type, expected", [(ThingRow, []), (MisspeltRow, ["identifier"]), (WrongRow, ["id", "count"])])
 def test_mismatched_columns_are_reported(row_type, expected):
     reported = problems(row_type, select(things))
     assert [problem.split()[0].partition(".")[2] for problem in reported] == expected

@@ -101,9 +101,8 @@ def test_services_handle_no_rows_without_a_type():
         if not module.startswith(("db/", "migrations/"))
         for node in ast.walk(ast.parse((CORE / module).read_text()))
         if isinstance(node, ast.ImportFrom)
-        and node.module is not None
-        and node.module.startswith("sqlalchemy")
-        and any(alias.name == "Row" for alias in node.names)
+        and (node.module or "").startswith("sqlalchemy")
+        and "Row" in {alias.name for alias in node.names}
     ]
     assert untyped == []
 
