@@ -143,11 +143,8 @@ def add_deleted_account(board: AgentApi) -> None:
         uow.actor = person.actor
         deletion._delete(uow, 0)
 
-    _, status, _ = run_beside(
-        world.core,
-        delete_account,
-        lambda: world.status(board.owner, "POST", f"{organization.path}/members", body),
-    )
+    add = (board.owner, "POST", f"{organization.path}/members", body)
+    _, status, _ = run_beside(world.core, delete_account, lambda: world.status(*add))
     assert status == 404
 
 
@@ -210,11 +207,9 @@ def change_card(board: AgentApi) -> None:
 
 def change_cards_in_bulk(board: AgentApi) -> None:
     card = board.card()
-    race(
-        board,
-        ("PATCH", board.of(card), {"priority": "high"}),
-        ("PATCH", f"{board.path}/cards/bulk", {"cards": [{"id": card["id"], "title": "New"}]}),
-    )
+    rename = {"cards": [{"id": card["id"], "title": "New"}]}
+    change = ("PATCH", board.of(card), {"priority": "high"})
+    race(board, change, ("PATCH", f"{board.path}/cards/bulk", rename))
     after = board.read(card)
     assert (after["title"], after["priority"]) == ("New", "high")
 
@@ -223,14 +218,22 @@ def make_field(board: AgentApi, name: str, kind: str = "text", **more: Any) -> A
     return ask(board, "POST", f"{board.path}/custom-fields", {"name": name, "type": kind, **more})
 
 
+def set_field(board: AgentApi, card: dict[str, Any], field: dict[str, Any], value: str) -> Request:
+    return "PATCH", f"{board.flat_of(card)}/custom-fields", {field["id"]: value}
+
+
+def delete_item(board: AgentApi, kind: str, item: dict[str, Any]) -> Request:
+    return "DELETE", f"{board.flat}/{kind}/{item['id']}"
+
+
+def invite(board: AgentApi) -> Request:
+    return "POST", f"{board.flat}/members/invite", {"email": "cid@example.com"}
+
+
 def delete_field(board: AgentApi) -> None:
     removed_field, other_field = make_field(board, "Gone"), make_field(board, "Kept")
     card = board.card(customFields={removed_field["id"]: "1"})
-    race(
-        board,
-        ("PATCH", f"{board.flat_of(card)}/custom-fields", {other_field["id"]: "2"}),
-        ("DELETE", f"{board.flat}/custom-fields/{removed_field['id']}"),
-    )
+    race(board, set_field(board, card, other_field, "2"), delete_item(board, "custom-fields", removed_field))
     assert board.read(card)["customFields"] == {other_field["id"]: "2"}
 
 
@@ -244,21 +247,15 @@ def change_field(board: AgentApi) -> None:
 
 def narrow_field(board: AgentApi) -> None:
     field, card = make_field(board, "Size", "select", options=["S", "L"]), board.card()
-    race(
-        board,
-        ("PATCH", f"{board.flat_of(card)}/custom-fields", {field["id"]: "S"}),
-        ("PATCH", f"{board.flat}/custom-fields/{field['id']}", {"options": ["L"]}),
-    )
+    narrow = ("PATCH", f"{board.flat}/custom-fields/{field['id']}", {"options": ["L"]})
+    race(board, set_field(board, card, field, "S"), narrow)
     assert board.read(card)["customFields"] == {}
 
 
 def bear_deleted_label(board: AgentApi) -> None:
     card, label = board.card(), board.label()
-    race(
-        board,
-        ("PATCH", board.of(card), {"labelIds": [label["id"]]}),
-        ("DELETE", f"{board.flat}/labels/{label['id']}"),
-    )
+    hang = ("PATCH", board.of(card), {"labelIds": [label["id"]]})
+    race(board, hang, delete_item(board, "labels", label))
     assert board.read(card)["labelIds"] == []
 
 
@@ -273,16 +270,14 @@ def delete_and_find(board: AgentApi, card: dict[str, Any]) -> str:
 def restore_card_with_deleted_label(board: AgentApi) -> None:
     label = board.label()
     card = board.card(labelIds=[label["id"]])
-    race(board, ("POST", delete_and_find(board, card)), ("DELETE", f"{board.flat}/labels/{label['id']}"))
+    race(board, ("POST", delete_and_find(board, card)), delete_item(board, "labels", label))
     assert board.read(card)["labelIds"] == []
 
 
 def restore_card_with_deleted_field(board: AgentApi) -> None:
-    field = ask(board, "POST", f"{board.path}/custom-fields", {"name": "Points", "type": "number"})
+    field = make_field(board, "Points", "number")
     card = board.card(customFields={field["id"]: 3})
-    race(
-        board, ("POST", delete_and_find(board, card)), ("DELETE", f"{board.flat}/custom-fields/{field['id']}")
-    )
+    race(board, ("POST", delete_and_find(board, card)), delete_item(board, "custom-fields", field))
     assert board.read(card)["customFields"] == {}
 
 
@@ -301,12 +296,8 @@ def restore_card_related_to_deleted_one(board: AgentApi) -> None:
 
 def add_deleted_label(board: AgentApi) -> None:
     card, label = board.card(), board.label()
-    race(
-        board,
-        ("DELETE", f"{board.flat}/labels/{label['id']}"),
-        ("POST", f"{board.flat_of(card)}/labels/{label['id']}"),
-        404,
-    )
+    hang = ("POST", f"{board.flat_of(card)}/labels/{label['id']}")
+    race(board, delete_item(board, "labels", label), hang, 404)
     assert board.read(card)["labelIds"] == []
 
 
@@ -319,10 +310,8 @@ def relate_to_deleted_card(board: AgentApi) -> None:
 def give_deleted_card_to_agent(board: AgentApi) -> None:
     card, agent = board.card(), board.agent()
     body = {"cardId": card["id"], "prompt": "comment: On it."}
-    assert (
-        race(board, ("DELETE", board.of(card)), ("POST", f"{board.agents}/{agent['id']}/missions", body))
-        == 400
-    )
+    start = ("POST", f"{board.agents}/{agent['id']}/missions", body)
+    race(board, ("DELETE", board.of(card)), start, 400)
 
 
 def decide_last_two_of_batch(board: AgentApi) -> None:
@@ -349,14 +338,10 @@ def claim_job_twice(board: AgentApi, workspace_id: str | None = None, in_turn: S
         for number in range(2):
             jobs.enqueue(uow, "test", {"number": number}, workspace_id=workspace_id)
 
-    def claim(connection: Any) -> Any:
-        return jobs.claim(connection, ["test"], core.env.clock(), core.env.new_id, in_turn=in_turn)
+    def claim(uow: Any) -> Any:
+        return jobs.claim(uow.connection, ["test"], core.env.clock(), core.env.new_id, in_turn=in_turn)
 
-    def claim_beside() -> Any:
-        with core.begin(NOBODY) as uow:
-            return claim(uow.connection)
-
-    first, second, overtook = run_beside(core, lambda uow: claim(uow.connection), claim_beside)
+    first, second, overtook = run_beside(core, claim, lambda: core.run(NOBODY, claim))
     assert overtook
     assert first.id != second.id
 
@@ -367,15 +352,11 @@ def forget_same_keys(board: AgentApi) -> None:
     with core.begin(NOBODY) as uow:
         uow.connection.execute(insert(idempotency.keys), {**old, "created_at": uow.now})
 
-    def forget(connection: Any) -> None:
+    def forget(uow: Any) -> None:
         parameters = {"_before": core.env.clock(), "_limit": 25}
-        connection.execute(idempotency.RETENTION.statements["postgresql"], parameters)
+        uow.connection.execute(idempotency.RETENTION.statements["postgresql"], parameters)
 
-    def forget_beside() -> None:
-        with core.begin(NOBODY) as uow:
-            forget(uow.connection)
-
-    assert run_beside(core, lambda uow: forget(uow.connection), forget_beside)[2]
+    assert run_beside(core, forget, lambda: core.run(NOBODY, forget))[2]
 
 
 def claim_webhook_twice(board: AgentApi) -> None:
@@ -383,13 +364,10 @@ def claim_webhook_twice(board: AgentApi) -> None:
     body = {"url": "https://example.com/hook", "events": ["card_created"]}
     hook = ask(board, "POST", f"{board.flat}/webhooks", body)
 
-    def lock_beside() -> Any:
-        with core.begin(NOBODY) as uow:
-            return queue._lock(uow.connection, [hook["id"]])
+    def lock(uow: Any) -> Any:
+        return queue._lock(uow.connection, [hook["id"]])
 
-    first, second, overtook = run_beside(
-        core, lambda uow: queue._lock(uow.connection, [hook["id"]]), lock_beside
-    )
+    first, second, overtook = run_beside(core, lock, lambda: core.run(NOBODY, lock))
     assert overtook
     assert (len(first), len(second)) == (1, 0)
 
@@ -406,12 +384,8 @@ def set_status_of_todo(board: AgentApi) -> None:
 def refer_to_deleted_mission(board: AgentApi) -> None:
     pilotage = f"{board.flat}/pilotage"
     mission = ask(board, "POST", f"{pilotage}/missions", {"objective": "A"})
-    race(
-        board,
-        ("DELETE", f"{pilotage}/missions/{mission['id']}"),
-        ("POST", f"{pilotage}/todos", {"label": "A", "missionId": mission["id"]}),
-        400,
-    )
+    refer = ("POST", f"{pilotage}/todos", {"label": "A", "missionId": mission["id"]})
+    race(board, delete_item(board, "pilotage/missions", mission), refer, 400)
 
 
 def make_document(board: AgentApi, title: str, **more: Any) -> Any:
@@ -421,9 +395,7 @@ def make_document(board: AgentApi, title: str, **more: Any) -> Any:
 def delete_parent_document(board: AgentApi) -> None:
     parent = make_document(board, "Parent")
     body = {"title": "Child", "parentId": parent["id"]}
-    race(
-        board, ("POST", f"{board.flat}/documents", body), ("DELETE", f"{board.flat}/documents/{parent['id']}")
-    )
+    race(board, ("POST", f"{board.flat}/documents", body), delete_item(board, "documents", parent))
     (after,) = ask(board, "GET", f"{board.flat}/documents")
     # It has risen, as another version of itself.
     assert (after["title"], after["parentId"], after["version"]) == ("Child", None, 2)
@@ -442,12 +414,7 @@ def delete_document_with_deleted_comment(board: AgentApi) -> None:
 def put_document_below_deleted_one(board: AgentApi) -> None:
     parent = make_document(board, "Parent")
     body = {"title": "Child", "parentId": parent["id"]}
-    race(
-        board,
-        ("DELETE", f"{board.flat}/documents/{parent['id']}"),
-        ("POST", f"{board.flat}/documents", body),
-        400,
-    )
+    race(board, delete_item(board, "documents", parent), ("POST", f"{board.flat}/documents", body), 400)
 
 
 def transfer_document_with_new_child(board: AgentApi) -> None:
@@ -476,51 +443,35 @@ def act_as_demoted_organization_admin(board: AgentApi) -> None:
     organization = board.workspace.organization
     board.world.join_organization(bob, organization, "admin")
     members = f"{organization.path}/members"
-    race(
-        board,
-        ("PATCH", f"{members}/{bob.id}", {"role": "member"}),
-        (bob, "POST", members, {"email": cid.email, "role": "member"}),
-        403,
-    )
+    add = (bob, "POST", members, {"email": cid.email, "role": "member"})
+    race(board, ("PATCH", f"{members}/{bob.id}", {"role": "member"}), add, 403)
 
 
 def act_as_demoted_workspace_admin(board: AgentApi) -> None:
-    bob, _ = board.world.people("bob cid")
+    bob = board.world.person("bob")
     board.world.join(bob, board.workspace, "admin")
-    members = f"{board.flat}/members"
-    race(
-        board,
-        ("PATCH", f"{members}/{bob.id}", {"role": "member"}),
-        (bob, "POST", f"{members}/invite", {"email": "cid@example.com"}),
-        403,
-    )
+    demote = ("PATCH", f"{board.flat}/members/{bob.id}", {"role": "member"})
+    race(board, demote, (bob, *invite(board)), 403)
 
 
 def invite_as_removed_organization_admin(board: AgentApi) -> None:
     bob = board.world.person("bob")
     organization = board.workspace.organization
     board.world.join_organization(bob, organization, "admin")
-    race(
-        board,
-        ("DELETE", f"{organization.path}/members/{bob.id}"),
-        (bob, "POST", f"{board.flat}/members/invite", {"email": "cid@example.com"}),
-        404,
-    )
+    race(board, ("DELETE", f"{organization.path}/members/{bob.id}"), (bob, *invite(board)), 404)
 
 
 def invite_as_deactivated_user(board: AgentApi) -> None:
     core, bob = board.world.core, board.world.person("bob")
     board.world.join(bob, board.workspace, role="admin")
+    is_bob = tables.users.c.id == bob.id
     with core.begin(NOBODY) as uow:
-        uow.connection.execute(
-            update(tables.users).where(tables.users.c.id == bob.id).values(external_id="bob")
-        )
-    invite = (bob, "POST", f"{board.flat}/members/invite", {"email": "cid@example.com"})
-    _, status, _ = run_beside(
-        core,
-        lambda uow: core.deactivate("bob", connection=uow.connection),
-        lambda: board.world.status(*invite),
-    )
+        uow.connection.execute(update(tables.users).where(is_bob).values(external_id="bob"))
+
+    def deactivate(uow: Any) -> None:
+        core.deactivate("bob", connection=uow.connection)
+
+    _, status, _ = run_beside(core, deactivate, lambda: board.world.status(bob, *invite(board)))
     assert status == 403
 
 
@@ -548,12 +499,8 @@ def redeem_code_twice(board: AgentApi) -> None:
 def assign_removed_member(board: AgentApi) -> None:
     bob, card = board.world.person("bob"), board.card()
     board.join(bob)
-    race(
-        board,
-        ("DELETE", f"{board.flat}/members/{bob.id}"),
-        ("PATCH", board.of(card), {"assigneeId": bob.id}),
-        400,
-    )
+    assign = ("PATCH", board.of(card), {"assigneeId": bob.id})
+    race(board, ("DELETE", f"{board.flat}/members/{bob.id}"), assign, 400)
     assert board.read(card)["assigneeId"] is None
 
 
@@ -608,11 +555,7 @@ def remove_lock(statement: Any) -> Any:
 
 def assign_deleted_agent(board: AgentApi) -> None:
     agent, card = board.agent(), board.card()
-    race(
-        board,
-        ("DELETE", f"{board.agents}/{agent['id']}"),
-        ("PATCH", board.of(card), {"assigneeId": agent["id"]}),
-    )
+    race(board, delete_item(board, "agents", agent), ("PATCH", board.of(card), {"assigneeId": agent["id"]}))
     assert board.read(card)["assigneeId"] is None
 
 
@@ -862,14 +805,10 @@ def check_watermark(board: AgentApi, reader: CommitWatermark | None = None) -> N
 
     before, pending = read_watermark()
     assert not pending
-    first = {"title": "First"}
     path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
-    call = dispatch._call(
-        core.units,
-        RawRequest("POST", path, "", {"content-type": "application/json"}, orjson.dumps(first)),
-        board.owner.actor,
-        None,
-    )
+    headers = {"content-type": "application/json"}
+    request = RawRequest("POST", path, "", headers, orjson.dumps({"title": "First"}))
+    call = dispatch._call(core.units, request, board.owner.actor, None)
     with core.begin(NOBODY) as uow:
         call._run_in_unit(uow, call.parse_request())
         uow.settle()
