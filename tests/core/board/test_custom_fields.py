@@ -190,17 +190,9 @@ def test_values_are_set_where_cards_are_made_and_changed(board):
     ask(board, "PATCH", board.of(card), {"customFields": {text: "x", number: 1}})
     ask(board, "PATCH", board.of(card), {"customFields": {text: None}})
     assert values_of(board, card) == {number: 1}
-    answer = ask(
-        board,
-        "POST",
-        f"{board.path}/cards/bulk",
-        {
-            "cards": [
-                {"title": "a", "columnId": board.columns[0]["id"], "customFields": {number: n, text: None}}
-                for n in (1, 2)
-            ]
-        },
-    )
+    shared = {"title": "a", "columnId": board.columns[0]["id"]}
+    cards = [{**shared, "customFields": {number: n, text: None}} for n in (1, 2)]
+    answer = ask(board, "POST", f"{board.path}/cards/bulk", {"cards": cards})
     assert [card["customFields"] for card in answer] == [{number: 1}, {number: 2}]
     changes = [{"id": card["id"], "customFields": {number: None, text: "y"}} for card in answer]
     changed = ask(board, "PATCH", f"{board.path}/cards/bulk", {"cards": changes})

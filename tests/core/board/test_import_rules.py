@@ -172,10 +172,8 @@ def test_number_of_comments_in_a_file_is_limited(monkeypatch):
     monkeypatch.setattr(import_cards, "IN_ALL_MAX", 2)
     comments = [[{"content": "Well."}] * count for count in (2, 3)]
     plan_import(load(ImportProject, one_card(columnIndex=0, comments=comments[0])), ANN, "Main")
-    assert (
-        refusal(one_card(columnIndex=0, comments=comments[1]))
-        == "cards must not have more than 2 comments in all"
-    )
+    message = "cards must not have more than 2 comments in all"
+    assert refusal(one_card(columnIndex=0, comments=comments[1])) == message
 
 
 def test_number_of_relations_in_a_file_is_limited(monkeypatch):

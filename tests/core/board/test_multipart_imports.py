@@ -186,12 +186,8 @@ def test_cards_are_in_the_order_of_the_file_also_in_large_columns(importing):
     ]
     orders = [card["order"] for card in listed if card["columnId"] == project["columnIds"][0]]
     assert orders == list(range(len(orders)))
-    moved = importing.world.ask(
-        importing.ann,
-        "PATCH",
-        f"{importing.path}/{project['id']}/cards/{listed[0]['id']}",
-        {"order": 2_000},
-    )
+    card = f"{importing.path}/{project['id']}/cards/{listed[0]['id']}"
+    moved = importing.world.ask(importing.ann, "PATCH", card, {"order": 2_000})
     assert moved["order"] == 2_000
     assert [card["number"] for card in listed[:2]] == [1, 3]
 
@@ -236,10 +232,8 @@ def test_errors_of_the_whole_file_are_reported(importing):
     assert importing.rejects(twice) == "cards[2].id must not be that of cards[0] as well"
     absent = file_of(3)
     absent["cards"][2]["relations"] = [{"type": "blocks", "targetCardId": "k9"}]
-    assert (
-        importing.rejects(absent)
-        == "cards[2].relations[0].targetCardId must be the id of one of the file's cards"
-    )
+    message = "cards[2].relations[0].targetCardId must be the id of one of the file's cards"
+    assert importing.rejects(absent) == message
     circle = file_of(3)
     circle["cards"][2]["relations"] = [{"type": "blocks", "targetCardId": "k0"}]
     assert importing.rejects(circle) == "cards[2].relations[0] must not create a cycle of blocks"
@@ -249,10 +243,8 @@ def test_errors_of_the_whole_file_are_reported(importing):
     label = file_of(3)
     label["cards"][2]["labelIds"] = ["m"]
     assert importing.rejects(label) == "cards[0].labelIds[0] must be the id of one of the file's labels"
-    assert (
-        importing.rejects(file_of(1, documents=[{"title": "a", "parentId": "b"}]))
-        == "documents[0].parentId must be the id of one of the file's documents"
-    )
+    message = "documents[0].parentId must be the id of one of the file's documents"
+    assert importing.rejects(file_of(1, documents=[{"title": "a", "parentId": "b"}])) == message
     rule = {"trigger": "task_moved", "action": {"type": "unknown"}}
     assert importing.rejects(file_of(1, automations=[rule])).startswith("automations[0].action")
     assert importing.world.ask(importing.ann, "GET", importing.path) == []

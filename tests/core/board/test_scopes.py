@@ -263,10 +263,9 @@ def test_cards_do_not_move_to_a_full_column(api):
 
 def test_cards_do_not_go_to_a_column_of_the_scope_that_is_deleted(api):
     new_scope = scope(api)
-    assert api.error("DELETE", f"/scopes/{new_scope['id']}?moveCardsTo={column_of(new_scope, 'Done')}") == (
-        400,
-        "moveCardsTo must be a column of another scope",
-    )
+    target = f"moveCardsTo={column_of(new_scope, 'Done')}"
+    refused = api.error("DELETE", f"/scopes/{new_scope['id']}?{target}")
+    assert refused == (400, "moveCardsTo must be a column of another scope")
     assert names(api) == "Main Phase 2"
 
 
@@ -279,11 +278,8 @@ def views(api, scope_id):
 
 def test_view_is_switched_for_all_members(api, phases):
     answer = api.ask("PATCH", f"/scopes/{phases['a']}/views", {"activeView": "roadmap"})
-    assert answer == {
-        "activeView": "roadmap",
-        "views": [{"type": kind, "settings": {}} for kind in VIEWS],
-        "data": None,
-    }
+    expected = [{"type": kind, "settings": {}} for kind in VIEWS]
+    assert answer == {"activeView": "roadmap", "views": expected, "data": None}
     assert views(api, phases["a"]) == answer
     assert api.ask("GET", f"/scopes/{phases['a']}")["activeView"] == "roadmap"
     assert views(api, phases["b"])["activeView"] == "kanban"
