@@ -33,10 +33,8 @@ def revoke(world, token, session_id):
 def test_login_is_listed_with_its_device(world, ann, clock):
     phone, laptop = log_in(world, "Phone"), log_in(world)
     sessions = list_sessions(world, laptop)
-    assert [(item["id"], item["device"], item["isCurrent"]) for item in sessions] == [
-        (id_of(phone), "Phone", False),
-        (id_of(laptop), None, True),
-    ]
+    described = [(item["id"], item["device"], item["isCurrent"]) for item in sessions]
+    assert described == [(id_of(phone), "Phone", False), (id_of(laptop), None, True)]
     assert sessions[0]["expiresAt"] == (clock.now + timedelta(days=7)).isoformat().replace("+00:00", "Z")
 
 
