@@ -40,10 +40,8 @@ def call(name: str, id: str = "a", **params: Any) -> ToolCall:
 
 
 def test_brain_receives_its_history_and_the_results_of_its_calls(board: AgentApi):
-    brain = Scripted(
-        Turn(history={"n": 1}, calls=[call("list_cards", projectId="Launch"), call("fly", "b")]),
-        Turn(result="Done"),
-    )
+    calls = [call("list_cards", projectId="Launch"), call("fly", "b")]
+    brain = Scripted(Turn(history={"n": 1}, calls=calls), Turn(result="Done"))
     mission, card = run_mission(board, brain)
     assert (mission["status"], mission["result"]) == ("completed", "Done")
     first, second = brain.asked
@@ -136,16 +134,9 @@ def test_what_is_read_is_told_as_far_as_it_is_worth_reading(board: AgentApi):
     where = {"contextType": "workspace", "contextId": board.workspace.id, "contentFormat": "markdown"}
     document = {"title": "Minutes", "content": "So it was. " * 4000, **where}
     created = ask(board, "POST", f"{board.flat}/documents", document)
-    brain = Scripted(
-        Turn(
-            history=1,
-            calls=[
-                call("list_cards", "a", projectId=board.project["id"]),
-                call("get_document", "b", documentId=created["id"]),
-            ],
-        ),
-        Turn(result="ok"),
-    )
+    listing = call("list_cards", "a", projectId=board.project["id"])
+    calls = [listing, call("get_document", "b", documentId=created["id"])]
+    brain = Scripted(Turn(history=1, calls=calls), Turn(result="ok"))
     run_mission(board, brain, tools=["board.read", "documents.read"])
     listed, read = (answer.value for answer in brain.asked[1].answers)
     assert (len(listed["items"]) + listed["left"], read) == (81, {"tooLong": True})
@@ -232,10 +223,8 @@ def test_a_hostile_brain_achieves_nothing_beyond_its_gate(board: AgentApi, mode)
     reads = {name for name, action in world.core.env.actions.items() if action.category == "board.read"}
     assert done <= reads | {"move_card", "add_comment"}
     activity = world.ask(board.owner, "GET", f"{board.path}/activity?limit=500")
-    assert {activity["type"] for activity in activity if activity["actorId"] == agent["id"]} <= {
-        "card_moved",
-        "comment_added",
-    }
+    types = {activity["type"] for activity in activity if activity["actorId"] == agent["id"]}
+    assert types <= {"card_moved", "comment_added"}
     # Nothing that has failed on the server: that would be tried again.
     assert world.core.work.jobs() == []
     assert board.mission_now(mission)["status"] in ("completed", "awaiting_approval")

@@ -196,12 +196,8 @@ def test_assignment_is_answered_and_other_missions_are_not(board: AgentApi):
     assign(board, card, agent)
     board.world.core.work.run_due()
     board.start(agent, "set priority low", card)
-    assert answers(board, card) == [
-        (
-            "Scribe",
-            f'@{board.owner.user.name}, Done: Change LAU-1 *set priority high*: priority from empty to **"high"**.',
-        )
-    ]
+    done = 'Done: Change LAU-1 *set priority high*: priority from empty to **"high"**.'
+    assert answers(board, card) == [("Scribe", f"@{board.owner.user.name}, {done}")]
 
 
 def test_answer_that_may_not_be_posted_is_a_notice(board: AgentApi):

@@ -38,11 +38,8 @@ def test_stream_contains_a_mission_from_start_to_end(board: AgentApi, client):
     assert [entry.kind for entry in received] == KINDS
     assert [entry.id for entry in received] == list(range(1, 9))
     assert received[4].data["tool"] == "set_priority"
-    assert received[-1].data == {
-        "status": "completed",
-        "result": 'Done: Change LAU-1 *Write*: priority from empty to **"high"**.',
-        "error": None,
-    }
+    done = 'Done: Change LAU-1 *Write*: priority from empty to **"high"**.'
+    assert received[-1].data == {"status": "completed", "result": done, "error": None}
 
 
 def test_stream_resumes_after_the_last_entry(board: AgentApi, client):

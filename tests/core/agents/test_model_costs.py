@@ -75,13 +75,8 @@ def test_mission_records_its_calls_tokens_and_tools(board: AgentApi, provider: P
     inputs = [usage_of(request)["prompt_tokens"] for request in provider.requests]
     usage = mission["usage"]
     assert (mission["status"], mission["tools"]) == ("completed", {"list_projects": 1})
-    assert {**usage, "seconds": 0} == {
-        "model": MODEL,
-        "calls": 2,
-        "inputTokens": sum(inputs),
-        "outputTokens": 20,
-        "seconds": 0,
-    }
+    expected = {"model": MODEL, "calls": 2, "inputTokens": sum(inputs), "outputTokens": 20, "seconds": 0}
+    assert {**usage, "seconds": 0} == expected
     assert usage["seconds"] > 0.03
     steps = [entry.data["usage"] for entry in board.entries(mission) if entry.kind == "step"]
     assert [step["inputTokens"] for step in steps] == [inputs[0], sum(inputs)]
@@ -113,11 +108,8 @@ def test_usage_of_earlier_days_is_listed_for_the_days_that_are_asked_for(
     provider.answers = [{"content": "Hi."}]
     board.run_mission(start(board))
     clock.advance(timedelta(days=2))
-    assert [len(ask(board, "GET", f"{board.flat}/usage?days={days}")["days"]) for days in (1, 2, 3)] == [
-        0,
-        0,
-        1,
-    ]
+    counts = [len(ask(board, "GET", f"{board.flat}/usage?days={days}")["days"]) for days in (1, 2, 3)]
+    assert counts == [0, 0, 1]
     assert read_usage(board)["tokensToday"] == 0
     clock.advance(timedelta(days=91))
     assert board.world.core.delete_expired()["stellary_model_usage"] == 1

@@ -149,13 +149,8 @@ def test_a_model_waits_for_people_and_goes_on_in_another_process(board: AgentApi
 
 def test_proposals_of_a_model_are_decided_at_the_end(board: AgentApi):
     card = board.card()
-    use(
-        board,
-        [
-            ModelResponse([call("add_comment", cardId=card["id"], content="Hi")]),
-            ModelResponse([TextPart("Said.")]),
-        ],
-    )
+    comment = call("add_comment", cardId=card["id"], content="Hi")
+    use(board, [ModelResponse([comment]), ModelResponse([TextPart("Said.")])])
     mission = board.mission(agent(board, "approval"), "Say hi", card)
     assert board.run_mission(mission)["status"] == "awaiting_approval"
     ask(board, "POST", f"{board.of_mission(mission)}/proposals/approve")
@@ -393,10 +388,8 @@ def test_model_that_is_not_allowed_any_more_is_not_called(board: AgentApi, provi
     saved = agent(board, "autonomous")
     board.world.core.env.brains = {"model": ModelBrain(["openai:other"])}
     after = board.start(saved, "Say hi")
-    assert (after["status"], after["error"]) == (
-        "failed",
-        "The agent's model must be one of the models that this server allows: openai:other. Nothing was changed.",
-    )
+    error = "The agent's model must be one of the models that this server allows: openai:other. Nothing was changed."
+    assert (after["status"], after["error"]) == ("failed", error)
     assert provider.requests == []
     suspended = board.change(saved, status="suspended")
     assert (suspended["status"], suspended["model"]) == ("suspended", "openai:some")

@@ -106,10 +106,8 @@ def test_rule_with_the_card_of_an_event_in_another_project_is_imported_turned_of
     rule["action"]["params"] = rule["actions"][0]["params"] = {"projectId": "Other"}
     answer, (rule,) = import_file(board, file, board.owner)
     assert (rule["enabled"], rule["broken"]) == (False, True)
-    assert (
-        "projectId must be the rule's project, which"
-        in dict(loss_reasons(answer, "automation"))["automations[0]"]
-    )
+    reasons = dict(loss_reasons(answer, "automation"))
+    assert "projectId must be the rule's project, which" in reasons["automations[0]"]
 
 
 def test_rule_with_unknown_references_is_imported_turned_off(board: AutomationApi, bob):

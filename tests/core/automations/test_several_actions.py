@@ -26,11 +26,8 @@ def to_body(*actions: tuple[str, Json]) -> list[Json]:
 
 
 def test_actions_run_in_order_and_leave_one_trace(board):
-    rule = board.rule_of(
-        "task_created",
-        ("add_checklist_item", {"title": "step"}),
-        ("toggle_checklist_item", {"itemId": "step"}),
-    )
+    actions = ("add_checklist_item", {"title": "step"}), ("toggle_checklist_item", {"itemId": "step"})
+    rule = board.rule_of("task_created", *actions)
     assert rule["action"] == rule["actions"][0]
     assert rule["name"] == "add_checklist_item on task_created"
     (step,) = board.read(board.card())["checklist"]

@@ -82,11 +82,8 @@ def test_later_questions_stand_on_earlier_answers(api):
     roadmap = api.plan(draft)["roadmap"]
     expected = [("Design", 20), ("Launch", 34)]
     assert [(phase["name"], phase["endDay"]) for phase in roadmap["phases"]] == expected
-    assert [item["title"] for item in roadmap["phases"][0]["deliverables"]] == [
-        "Build a page",
-        "Paint a sign",
-        "Rent a room",
-    ]
+    titles = [item["title"] for item in roadmap["phases"][0]["deliverables"]]
+    assert titles == ["Build a page", "Paint a sign", "Rent a room"]
 
 
 @pytest.mark.parametrize(
@@ -227,10 +224,8 @@ def test_documents_are_counted_together_and_have_to_be_there(api):
     body = {"name": "Shop", "contextDocuments": [{"content": "x"}] * 20}
     expected = (400, "documentIds must not be more than 20 together with contextDocuments")
     assert api.problem(None, "", {**body, "documentIds": [document_id]}) == expected
-    assert api.problem(None, "", {"name": "Shop", "documentIds": [document_id, "a" * 24]}) == (
-        400,
-        "documentIds[1] must be the id of an existing item",
-    )
+    unknown = {"name": "Shop", "documentIds": [document_id, "a" * 24]}
+    assert api.problem(None, "", unknown) == (400, "documentIds[1] must be the id of an existing item")
     with api.world.core.begin(api.owner.actor) as uow:
         draft = drafts.create_project_draft(
             uow, api.workspace.ref, CreateProjectDraft(name="Shop", document_ids=[document_id])

@@ -39,12 +39,8 @@ def test_phases_become_columns_and_deliverables_cards(api):
         for deliverable in phase["deliverables"]
     ]
     migration = next(card for card in board["cards"] if card["title"].startswith("Migrate"))
-    planned = next(
-        deliverable
-        for phase in roadmap["phases"]
-        for deliverable in phase["deliverables"]
-        if deliverable["title"] == migration["title"]
-    )
+    deliverables = [item for phase in roadmap["phases"] for item in phase["deliverables"]]
+    planned = next(item for item in deliverables if item["title"] == migration["title"])
     assert roadmap["startDate"] == "2031-05-05T00:00:00Z"
     days = [
         (datetime.fromisoformat(migration[name]) - datetime(2031, 5, 5, tzinfo=UTC)).days

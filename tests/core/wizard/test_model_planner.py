@@ -117,21 +117,16 @@ def test_a_model_asks_and_plans_and_is_told_all_of_the_draft(api: DraftApi):
     expected = [("Who tests it?", "Anna"), ("Which browsers?", None), ("How many patients a day?", 40)]
     assert [(question["question"], question["answer"]) for question in model.brief()["asked"]] == expected
     roadmap = api.plan(draft)["roadmap"]
-    assert [(phase["name"], phase["startDay"], phase["endDay"]) for phase in roadmap["phases"]] == [
-        ("Design", 0, 20),
-        ("Build", 21, 60),
-    ]
+    phases = [(phase["name"], phase["startDay"], phase["endDay"]) for phase in roadmap["phases"]]
+    assert phases == [("Design", 0, 20), ("Build", 21, 60)]
     assert (roadmap["startDate"], roadmap["days"]) == ("2026-05-04T00:00:00Z", 61)
     assert roadmap["notes"] == ["The old system has no export."]
     assert roadmap["phases"][0]["deliverables"][1]["checklist"] == ["Sketch", "Test"]
     (text,) = model.brief()["texts"]
     lines = [line.strip() for line in BRIEF.splitlines() if line.strip()]
     assert text["lines"] == [f"{number}: {line}" for number, line in enumerate(lines, 1)]
-    assert [card["title"] for card in api.board(api.execute(api.read(draft)))["cards"]] == [
-        "Map the calls",
-        "Booking page",
-        "First version",
-    ]
+    cards = api.board(api.execute(api.read(draft)))["cards"]
+    assert [card["title"] for card in cards] == ["Map the calls", "Booking page", "First version"]
 
 
 def test_deliverable_has_the_line_that_it_cites_and_what_cites_nothing_is_dropped(api: DraftApi):
@@ -364,13 +359,8 @@ def test_draft_records_what_its_model_used_and_stops_at_its_budget(api: DraftApi
     provider.answers = [calls(final_result=READY), calls(final_result=PLAN)]
     draft = api.plan(api.draft(description=BRIEF))
     inputs = [usage_of(request)["prompt_tokens"] for request in provider.requests]
-    assert {**draft["usage"], "seconds": 0} == {
-        "model": NAME,
-        "calls": 2,
-        "inputTokens": sum(inputs),
-        "outputTokens": 20,
-        "seconds": 0,
-    }
+    expected = {"model": NAME, "calls": 2, "inputTokens": sum(inputs), "outputTokens": 20, "seconds": 0}
+    assert {**draft["usage"], "seconds": 0} == expected
     usage = api.ask("GET", f"{api.workspace.path}/usage")
     assert (usage["tokensToday"], usage["days"][0]["purpose"]) == (sum(inputs) + 20, "draft")
     api.world.core.env.model_budgets = llm.ModelBudgets(draft=sum(inputs))
