@@ -138,12 +138,8 @@ def test_results_have_the_methods_of_sqlalchemy(database):
             assert connection.scalar(statement) == "a" * 24
             assert connection.scalars(statement).first() == "a" * 24
             result = execute()
-            assert [result.fetchone().name, *(row.name for row in result.fetchall()), result.fetchone()] == [
-                "Ann",
-                "Bob",
-                "Ann",
-                None,
-            ]
+            names = [row.name for row in (result.fetchone(), *result.fetchall())]
+            assert (names, result.fetchone()) == (["Ann", "Bob", "Ann"], None)
 
 
 def test_statements_that_differ_in_a_constant_are_told_apart(database):

@@ -68,10 +68,8 @@ def test_thousands_of_cards_get_a_column_its_values_and_an_index(database_url, n
     counts = "SELECT count(shade), count(CASE WHEN shade = number % 7 THEN 1 END) FROM stellary_cards"
     assert run_sql(database_url, counts) == [(CARDS // 5, CARDS // 5)]
     if not database_url.startswith("sqlite"):
-        assert run_sql(
-            database_url,
-            "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('ix_test_shade')",
-        ) == [(True,)]
+        is_valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('ix_test_shade')"
+        assert run_sql(database_url, is_valid) == [(True,)]
 
 
 @pytest.mark.slow("migrates many rows")

@@ -183,11 +183,9 @@ def test_no_list_scans_a_table(core, select_statements):
 
 @pytest.mark.slow("plans the query of each list")
 def test_no_page_is_sorted(core):
-    assert [
-        f"{sql}\n{plan}"
-        for sql, plan in explain(core, page_statements())
-        if sorts(plan) and find_order_table(sql) not in SORTED and not is_of_few_cards(sql)
-    ] == []
+    sorted_plans = [(sql, plan) for sql, plan in explain(core, page_statements()) if sorts(plan)]
+    not_known = [pair for pair in sorted_plans if find_order_table(pair[0]) not in SORTED]
+    assert [f"{sql}\n{plan}" for sql, plan in not_known if not is_of_few_cards(sql)] == []
 
 
 def test_portfolio_reads_only_indexes(core, world):

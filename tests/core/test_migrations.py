@@ -260,11 +260,8 @@ def test_ids_are_compared_byte_by_byte_on_postgresql(postgres_url):
 def test_to_migrate_again_is_nothing(new_url, statements):
     with statements() as statements_sent:
         migrate(new_url)
-    assert [
-        statement
-        for statement in statements_sent
-        if statement.startswith(("CREATE", "ALTER", "INSERT", "UPDATE", "DROP"))
-    ] == []
+    kinds = ("CREATE", "ALTER", "INSERT", "UPDATE", "DROP")
+    assert [statement for statement in statements_sent if statement.startswith(kinds)] == []
 
 
 def test_migration_keeps_existing_data(core):

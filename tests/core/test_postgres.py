@@ -76,13 +76,8 @@ def test_url_of_something_else_is_one_clear_sentence(text):
 
 def test_connections_wait_for_nothing_without_limit(postgres_url):
     with closing(Database(postgres_url)) as database, database.writing() as connection:
-        assert {
-            name: show(connection, name) for name in ("timezone", "statement_timeout", "lock_timeout")
-        } == {
-            "timezone": "UTC",
-            "statement_timeout": "30s",
-            "lock_timeout": "2s",
-        }
+        expected = {"timezone": "UTC", "statement_timeout": "30s", "lock_timeout": "2s"}
+        assert {name: show(connection, name) for name in expected} == expected
         parameters = connection.connection.dbapi_connection.info.get_parameters()
     assert parameters["connect_timeout"] == "5"
     assert parameters["keepalives_idle"] == "30"

@@ -75,13 +75,11 @@ def ref(api, document):
 def test_concurrent_changes_of_different_fields_are_both_kept(api):
     document = api.document()
     title = UpdateDocument(title="Other")
-    status, body = send_while_locked(
-        api,
-        lambda uow: update_document(uow, ref(api, document), title),
-        "PATCH",
-        api.of(document),
-        {"tags": ["a"]},
-    )
+
+    def rename(uow):
+        return update_document(uow, ref(api, document), title)
+
+    status, body = send_while_locked(api, rename, "PATCH", api.of(document), {"tags": ["a"]})
     assert (status, body["title"], body["tags"], body["version"]) == (200, "Other", ["a"], 3)
 
 

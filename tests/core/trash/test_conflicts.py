@@ -36,11 +36,8 @@ def test_key_that_was_taken_returns_409_and_another_one_can_be_given(trash_api):
     assert [listed["key"] for listed in trash_api.ask("GET", "/cards")] == [card["key"]]
     trash_api.ask("DELETE", "")
     trash_api.ask("POST", f"{trash_api.project.workspace.path}/projects", {"name": "another", "key": key})
-    assert restore_problem(trash_api, trash_api.project.id) == (
-        409,
-        "duplicate_key",
-        f"another project of the workspace has the key {key}: pass another one as key",
-    )
+    message = f"another project of the workspace has the key {key}: pass another one as key"
+    assert restore_problem(trash_api, trash_api.project.id) == (409, "duplicate_key", message)
     trash_api.restore(trash_api.project.id, {"key": "OTHER"})
     assert trash_api.ask("GET", f"/cards/{card['id']}")["key"] == "OTHER-1"
     assert [listed["key"] for listed in trash_api.ask("GET", "/cards")] == ["OTHER-1"]
@@ -60,11 +57,8 @@ def test_item_of_a_deleted_project_waits_for_the_project(trash_api):
     trash_api.ask("DELETE", f"/cards/{card['id']}")
     trash_api.ask("DELETE", "")
     entry = trash_api.entry(trash_api.project.id)
-    assert restore_problem(trash_api, card["id"]) == (
-        409,
-        "container_in_trash",
-        f"the project that it belongs to is in the trash: restore {entry} first",
-    )
+    message = f"the project that it belongs to is in the trash: restore {entry} first"
+    assert restore_problem(trash_api, card["id"]) == (409, "container_in_trash", message)
     trash_api.restore(trash_api.project.id)
     trash_api.restore(card["id"])
     assert trash_api.ask("GET", f"/cards/{card['id']}")["title"] == card["title"]
@@ -175,15 +169,9 @@ def test_restoring_is_recorded_as_an_activity(trash_api):
     trash_api.restore(card["id"])
     activity, *_ = trash_api.ask("GET", "/activity?limit=1")
     assert (activity["type"], activity["cardId"]) == ("item_restored", card["id"])
-    assert activity["meta"] == {
-        "kind": "card",
-        "itemId": card["id"],
-        "name": "findable",
-        "key": card["key"],
-        "toColumn": "To Do",
-        "toColumnId": card["columnId"],
-        "toOrder": 0,
-    }
+    place = {"toColumn": "To Do", "toColumnId": card["columnId"], "toOrder": 0}
+    item = {"kind": "card", "itemId": card["id"], "name": "findable", "key": card["key"]}
+    assert activity["meta"] == item | place
 
 
 def test_purging_is_recorded_as_an_activity(trash_api):

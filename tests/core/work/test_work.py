@@ -43,11 +43,8 @@ def test_open_cards_are_listed_by_due_date_over_all_projects(board: Board):
         board.card(title, **fields)
     ask(board, "PATCH", board.of(board.card("archived", dueDate=day(0), **mine)), {"archived": True})
     work = read_work(board)
-    assert titles(work) == {
-        "overdue": ["last year", "yesterday"],
-        "today": ["now"],
-        "thisWeek": ["tomorrow", "in six days"],
-    }
+    week = {"thisWeek": ["tomorrow", "in six days"]}
+    assert titles(work) == {"overdue": ["last year", "yesterday"], "today": ["now"], **week}
     assert work["isComplete"]
     assert work["today"][0] == ask(other, "GET", other.of(work["today"][0]))
     ask(other, "PATCH", other.path, {"archived": True})
@@ -125,11 +122,8 @@ def test_number_of_statements_and_the_rows_read_do_not_grow(board: Board, monkey
     assert counts[0] == counts[1] <= 9
     assert (len(work["today"]), work["isComplete"]) == (10, False)
     (due,) = (sent for sent in statements if "due_date <" in sent[0] or "due_date\n<" in sent[0])
-    plan = explain(
-        board.world.core,
-        due,
-        () if board.world.core.database.is_sqlite else ("seqscan", "bitmapscan", "sort"),
-    )
+    core = board.world.core
+    plan = explain(core, due, () if core.database.is_sqlite else ("seqscan", "bitmapscan", "sort"))
     assert "ix_stellary_cards_assigned_due_date" in plan
     assert "TEMP B-TREE" not in plan
 
