@@ -57,10 +57,8 @@ def test_weak_secret_is_rejected(secret, stage):
 def test_message_about_a_weak_secret_does_not_show_it(tmp_path):
     code, stderr = run_failing(tmp_path, environment={"JWT_SECRET": "changeme" * 4})
     assert (code, "changeme" in stderr) == (2, False)
-    assert (
-        stderr
-        == "stellary: JWT_SECRET is easy to guess: it repeats one pattern; leave it out and one is generated\n"
-    )
+    reason = "it repeats one pattern; leave it out and one is generated"
+    assert stderr == f"stellary: JWT_SECRET is easy to guess: {reason}\n"
 
 
 def test_weak_mcp_token_is_rejected():
@@ -197,13 +195,8 @@ def test_doctor_names_all_risks_in_any_environment(environment, capsys):
     )
     code, lines = run_doctor(capsys)
     assert code == 2
-    assert [re.search("[A-Z_]{6,}", line)[0] for line in lines] == [
-        "JWT_SECRET",
-        "STELLARY_TRUSTED_PROXIES",
-        "STELLARY_LIMITS",
-        "STELLARY_CORS_ORIGINS",
-        "STELLARY_ENV",
-    ]
+    names = [re.search("[A-Z_]{6,}", line)[0].removeprefix("STELLARY_") for line in lines]
+    assert names == ["JWT_SECRET", "TRUSTED_PROXIES", "LIMITS", "CORS_ORIGINS", "ENV"]
 
 
 def test_doctor_names_files_that_others_can_read(environment, capsys, tmp_path):
@@ -225,11 +218,8 @@ def test_production_prints_its_risks_at_startup(tmp_path):
     risky = {"STELLARY_ENV": "production", "STELLARY_BCRYPT_ROUNDS": "10", "STELLARY_CORS_ORIGINS": "*"}
     with run_process(tmp_path, environment=SAFE | risky) as server:
         lines = server.log.read_text().splitlines()
-    assert [line.partition(" is ")[0] for line in lines] == [
-        "stellary: risk: STELLARY_LIMITS",
-        "stellary: risk: STELLARY_CORS_ORIGINS",
-        "stellary: risk: STELLARY_LOG",
-    ]
+    names = [line.partition(" is ")[0].removeprefix("stellary: risk: STELLARY_") for line in lines]
+    assert names == ["LIMITS", "CORS_ORIGINS", "LOG"]
 
 
 def test_development_prints_no_risks(tmp_path):

@@ -38,13 +38,13 @@ def _schema() -> Any:
     schema.config.checks.positive_data_acceptance.expected_statuses += ["412", "416"]
     # A body beyond the limit is rejected before it is validated.
     schema.config.checks.negative_data_rejection.expected_statuses += ["413"]
+
     # A stream does not end while the client listens.
-    schema = schema.exclude(
-        lambda context: (
-            "text/event-stream"
-            in context.operation.definition.raw["responses"].get("200", {}).get("content", {})
-        )
-    )
+    def is_stream(context: Any) -> bool:
+        responses = context.operation.definition.raw["responses"]
+        return "text/event-stream" in responses.get("200", {}).get("content", {})
+
+    schema = schema.exclude(is_stream)
     # /mcp has its own protocol; test_mcp.py sends arbitrary messages.
     schema = schema.exclude(path="/mcp")
     # The readiness probe rolls back its connection: here, the transaction in which the server runs.
@@ -96,11 +96,9 @@ def make_valid(case: schemathesis.Case, permission_world: PermissionWorld) -> No
             "id": "apiTokenId" if "api-tokens" in case.path else "notificationId",
         }
         for name in case.path_parameters:
-            case.path_parameters[name] = (
-                permission_world.own_items[CALLER][own_ids[name]]
-                if name in own_ids
-                else permission_world.here[name]
-            )
+            is_own = name in own_ids
+            items = permission_world.own_items[CALLER] if is_own else permission_world.here
+            case.path_parameters[name] = items[own_ids[name] if is_own else name]
     if case.query and not is_negative(case, ParameterLocation.QUERY):
         for name in ("cursor", "customField", "contextId"):
             case.query.pop(name, None)

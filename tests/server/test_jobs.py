@@ -51,10 +51,8 @@ def test_command_lists_and_retries_jobs(sqlite_url, tmp_path, capsys):
 
     code, output = run_command("jobs", "list")
     assert (code, len(output.splitlines())) == (0, 2)
-    assert run_command("jobs", "list", "--given-up") == (
-        0,
-        f"{dead}\tnote\tgiven up\t1 attempts\tLookupError: no a\n",
-    )
+    given_up = f"{dead}\tnote\tgiven up\t1 attempts\tLookupError: no a\n"
+    assert run_command("jobs", "list", "--given-up") == (0, given_up)
     assert run_command("jobs", "retry") == (0, f"{dead} will be tried again\n")
     assert run_command("jobs", "retry", dead) == (1, f"{dead} is not a failed job\n")
     assert run_command("jobs", "list", "--given-up") == (0, "")

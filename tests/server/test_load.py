@@ -60,14 +60,8 @@ def test_requests_beyond_the_queue_return_503(sqlite_core, monkeypatch):
 def test_hundred_clients_write_concurrently(server: Running):
     token = server.register()
     with ThreadPoolExecutor(100) as pool:
-        answers = list(
-            pool.map(
-                lambda number: server.ask(
-                    "POST", "/organizations", {"name": f"Acme {number}", "slug": f"acme-{number}"}, token
-                ),
-                range(100),
-            )
-        )
+        bodies = [{"name": f"Acme {number}", "slug": f"acme-{number}"} for number in range(100)]
+        answers = list(pool.map(lambda body: server.ask("POST", "/organizations", body, token), bodies))
     assert [answer.status for answer in answers] == [201] * 100
     slugs = {organization["slug"] for organization in server.ask("GET", "/organizations", token=token).json}
     assert slugs >= {f"acme-{number}" for number in range(100)}

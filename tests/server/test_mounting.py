@@ -125,10 +125,7 @@ async def test_request_cancelled_by_the_host_is_finished(sqlite_core: Core):
 
 def test_example_of_the_guide_runs():
     root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, (root / "docs" / "examples" / "mounted.py")],
-        env={**os.environ, "PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, root / "docs" / "examples" / "mounted.py"]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ('200 {"status":"ready"}\n', "")

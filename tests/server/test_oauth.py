@@ -210,10 +210,8 @@ def test_metadata_leads_from_the_401_to_the_endpoints(server):
     url = re.fullmatch(r'Bearer resource_metadata="(.*)"', challenge)[1]
     for path in (url.removeprefix(server.url), "/.well-known/oauth-protected-resource"):
         resource = server.ask("GET", path).json
-        assert (resource["resource"], resource["authorization_servers"]) == (
-            f"{server.url}/mcp",
-            [server.url],
-        )
+        assert resource["resource"] == f"{server.url}/mcp"
+        assert resource["authorization_servers"] == [server.url]
     metadata = server.ask("GET", "/.well-known/oauth-authorization-server").json
     assert metadata["issuer"] == server.url
     assert metadata["code_challenge_methods_supported"] == ["S256"]

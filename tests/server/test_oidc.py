@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
@@ -174,10 +175,8 @@ def test_token_without_a_public_key_signature_is_refused(
     import jwt as pyjwt
 
     key = None if algorithm == "none" else "x" * 32
-    monkeypatch.setattr(
-        "tests.support.oidc_provider.jwt.encode",
-        lambda _, claims, __: pyjwt.encode(claims, key, algorithm=algorithm),
-    )
+    encode = partial(pyjwt.encode, key=key, algorithm=algorithm)
+    monkeypatch.setattr("tests.support.oidc_provider.jwt.encode", lambda _, claims, __: encode(claims))
     reply = come_back(sqlite_oidc_server, provider)
     assert (reply.status, is_signed_in(reply)) == (401, False)
 

@@ -121,10 +121,8 @@ def test_form_from_another_site_is_refused(sqlite_server):
         headers = {"sec-fetch-site": site}
         assert send_form(sqlite_server, path, headers, newPassword=NEW_PASSWORD).status == 403
     assert login_status(sqlite_server, NEW_PASSWORD) == 401
-    assert (
-        send_form(sqlite_server, path, {"sec-fetch-site": "same-origin"}, newPassword=NEW_PASSWORD).status
-        == 200
-    )
+    headers = {"sec-fetch-site": "same-origin"}
+    assert send_form(sqlite_server, path, headers, newPassword=NEW_PASSWORD).status == 200
 
 
 @for_each(
@@ -201,10 +199,8 @@ def test_new_user_accepts_an_invitation_on_its_page(server):
     reply = send_form(server, path, account="new", name="Bob", password="correct horse")
     assert (reply.status, "You are a member of Eng & Co" in text_of(reply)) == (200, True)
     assert list_members(server, owner) == [(ANN, "ann"), ("bob@example.com", "Bob")]
-    assert (
-        server.ask("POST", "/auth/login", {"email": "bob@example.com", "password": "correct horse"}).status
-        == 201
-    )
+    credentials = {"email": "bob@example.com", "password": "correct horse"}
+    assert server.ask("POST", "/auth/login", credentials).status == 201
 
 
 def test_existing_user_accepts_an_invitation_on_its_page(server):

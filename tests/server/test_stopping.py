@@ -126,12 +126,8 @@ def earlier_threads() -> set[threading.Thread]:
 def test_no_thread_outlives_its_server(earlier_threads: set[threading.Thread], sqlite_server: Running):
     sqlite_server.register()
     sqlite_server.stop()
-    wait_until(
-        lambda: (
-            not [
-                thread
-                for thread in threading.enumerate()
-                if thread.name.startswith("stellary-") and thread not in earlier_threads
-            ]
-        )
-    )
+
+    def list_new() -> list[str]:
+        return [thread.name for thread in {*threading.enumerate()} - earlier_threads]
+
+    wait_until(lambda: not [name for name in list_new() if name.startswith("stellary-")])

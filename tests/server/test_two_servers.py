@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -144,12 +145,9 @@ def test_mission_is_followed_on_one_server_and_decided_on_both(pair: Pair):
             received.append(client.event())
         (proposal,) = pair.ask("GET", f"{mission}/proposals")
         approve = f"{pair.path}/proposals/{proposal['id']}/approve"
-        answers = at_once(
-            *(
-                lambda server=server: server.ask("POST", approve, None, pair.ann).status
-                for server in (pair.here, pair.there) * 2
-            )
-        )
+        servers = (pair.here, pair.there) * 2
+        decide = [partial(server.ask, "POST", approve, None, pair.ann) for server in servers]
+        answers = [answer.status for answer in at_once(*decide)]
         assert sorted(answers) == [200, 409, 409, 409]
         while received[-1]["event"] != "done":
             received.append(client.event())

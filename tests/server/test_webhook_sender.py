@@ -99,12 +99,8 @@ def test_message_arrives_unchanged():
 def test_result_describes_the_response(answer, status, error, retry_after):
     with run_receiver(answer) as receiver:
         result = HttpWebhookSender()(request(receiver.url))
-    assert (result.status, result.error, result.retry_after, result.final) == (
-        status,
-        error,
-        retry_after,
-        False,
-    )
+    assert (result.status, result.error) == (status, error)
+    assert (result.retry_after, result.final) == (retry_after, False)
 
 
 def test_redirect_is_not_followed():
@@ -143,10 +139,8 @@ def test_unreachable_receiver_is_reported():
     closed_socket = socket.create_server(("127.0.0.1", 0))
     port = closed_socket.getsockname()[1]
     closed_socket.close()
-    assert (
-        HttpWebhookSender()(request(f"http://127.0.0.1:{port}/")).error
-        == "the connection failed: ConnectionRefusedError"
-    )
+    result = HttpWebhookSender()(request(f"http://127.0.0.1:{port}/"))
+    assert result.error == "the connection failed: ConnectionRefusedError"
     assert HttpWebhookSender()(request("http://nowhere.invalid/")).error == "the name is not known"
 
 
@@ -194,10 +188,8 @@ def test_example_receives_messages_of_a_server(sending_core: Core, capsys: pytes
     ):
         lines = example("webhooks").webhooks(client, workspace.organization.slug, workspace.slug)
     assert [line.partition(",")[0] for line in lines] == ["ann: card_created", "ann: card_moved"]
-    assert capsys.readouterr().out.splitlines() == [
-        "card_moved succeeded [204]",
-        "card_created succeeded [204]",
-    ]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"{name} succeeded [204]" for name in ("card_moved", "card_created")]
 
 
 @pytest.mark.slow("waits before it delivers again")
