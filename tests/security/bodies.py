@@ -284,20 +284,8 @@ def make_bad_queries(cls: type[Request]) -> Iterator[Bad]:
         yield Bad("twice", f"{name}=1&{name}=1", name)
         if plain is int:
             (limit,) = (mark for mark in marks(field.type) if isinstance(mark, Range))
-            texts = [
-                "",
-                str(limit.min - 1),
-                str(limit.max + 1),
-                "-1",
-                "1.5",
-                "1e2",
-                "x",
-                "0x10",
-                "%D9%A1",
-                "9" * 30,
-                "+5",
-                "1_0",
-            ]
+            edges = [str(limit.min - 1), str(limit.max + 1), "9" * 30]
+            texts = ["", *edges, "-1", "1.5", "1e2", "x", "0x10", "%D9%A1", "+5", "1_0"]
         elif plain is bool:
             texts = ["", "yes", "2", "TRUE"]
         elif plain is date:

@@ -100,11 +100,9 @@ class PermissionWorld:
         self.own_items = {name: self._create_own_items(name) for name in PERSONS}
         link = core.run(NOBODY, lambda uow: create_reset_link(uow, self.people["OO"].email))
         self.reset_token = (link or "").rpartition("/")[2]
+        oo, soon = self.people["OO"].id, timedelta(hours=1)
         self.email_token = core.run(
-            NOBODY,
-            lambda uow: create_email_token(
-                uow, self.people["OO"].id, "change_email", timedelta(hours=1), "changed@example.com"
-            ),
+            NOBODY, lambda uow: create_email_token(uow, oo, "change_email", soon, "changed@example.com")
         )
 
     # ------------------------------------------------------------------------------------------ callers
@@ -128,12 +126,8 @@ class PermissionWorld:
             if tokens["PATdead"][:10] == token["prefix"]
         )
         self.ask("PAT", "DELETE", f"/api-tokens/{dead['id']}")
-        self.ask(
-            "OLD",
-            "POST",
-            "/auth/change-password",
-            {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD},
-        )
+        passwords = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}
+        self.ask("OLD", "POST", "/auth/change-password", passwords)
         tokens["JWTold"] = self._bearers["OLD"]
         return tokens
 

@@ -52,23 +52,8 @@ WORDS = (
 )
 DATES = ("2026-04-01", "2026-04-01T10:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01", "2026-02-30", "")
 NUMBERS = (
-    0,
-    1,
-    -1,
-    2,
-    10,
-    100,
-    101,
-    500,
-    501,
-    2**31 - 1,
-    2**31,
-    2**53,
-    2**63 - 1,
-    -(2**63),
-    0.5,
-    -0.0,
-    1e300,
+    *(0, 1, -1, 2, 10, 100, 101, 500, 501, 2**31 - 1, 2**31, 2**53, 2**63 - 1, -(2**63)),
+    *(0.5, -0.0, 1e300),
 )
 
 
@@ -97,13 +82,8 @@ class RequestMaker:
         self._permission_world = permission_world
         self._row = row
         self._endpoint = SERVICES[row.operation].endpoint
-        self._param_sets = (
-            permission_world.here,
-            permission_world.beside,
-            permission_world.next_door,
-            permission_world.abroad,
-            permission_world.gone,
-        )
+        world = permission_world
+        self._param_sets = (world.here, world.beside, world.next_door, world.abroad, world.gone)
         self._ids = sorted({value for params in self._param_sets[:2] for value in params.values()})
 
     def make(self) -> RandomRequest:

@@ -109,14 +109,8 @@ def _create_hidden(world: PermissionWorld, visibility: str) -> tuple[PathParams,
     if visibility == "workspace":
         secrets |= {world.here[name] for name in HIDDEN_FROM_GUESTS}
         secrets |= {world.people[name].email for name in COLLEAGUES}
-    return params, {
-        *secrets,
-        document["id"],
-        params["documentCommentId"],
-        params["versionId"],
-        MARKER,
-        f"{key}-",
-    }
+    of_document = (document["id"], params["documentCommentId"], params["versionId"])
+    return params, {*secrets, *of_document, MARKER, f"{key}-"}
 
 
 def _refer_to_items(world: PermissionWorld, hidden: str, params: PathParams) -> None:

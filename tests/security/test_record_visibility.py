@@ -66,13 +66,9 @@ def test_each_kind_has_the_policy_of_the_endpoint_that_reads_it():
 def test_feed_contains_the_records_of_readable_items(permission_world: PermissionWorld, persona: str):
     with permission_world.sandbox.discard_changes():
         record_every_kind(permission_world)
-        response = send(
-            permission_world,
-            FEED,
-            persona,
-            make_path_params(permission_world, FEED, persona),
-            query="limit=500&type=project_created",
-        )
+        params = make_path_params(permission_world, FEED, persona)
+        query = "limit=500&type=project_created"
+        response = send(permission_world, FEED, persona, params, query=query)
         entities = {activity["entity"] for activity in orjson.loads(response.body)}
         assert entities == find_readable_kinds(permission_world, persona) - CARDS
 

@@ -57,16 +57,8 @@ def build_environment(folder: Path, database_url: str) -> dict[str, str]:
 
 def run_pytest(arguments: Sequence[str]) -> int:
     """Run the tests of the host, as ``pytest`` does in its folder."""
-    return int(
-        pytest.main(
-            [
-                "-W",
-                "error",
-                *(f"-pno:{name}" for name in ("cacheprovider", "randomly", "asyncio", "slipcover")),
-                *arguments,
-            ]
-        )
-    )
+    plugins = [f"-pno:{name}" for name in ("cacheprovider", "randomly", "asyncio", "slipcover")]
+    return int(pytest.main(["-W", "error", *plugins, *arguments]))
 
 
 def run_prestart(_: Sequence[str]) -> None:
