@@ -73,11 +73,8 @@ async def host(core: Core, database_url: str) -> AsyncIterator[Host]:
     to_do = client.project(project).columns.list()[0]
     engine = create_host_engine(database_url)
     async with engine.begin() as connection:
-        await connection.execute(
-            text(
-                "CREATE TABLE notes (title VARCHAR(200) PRIMARY KEY, card_id VARCHAR(24) REFERENCES stellary_cards (id))"
-            )
-        )
+        columns = "title VARCHAR(200) PRIMARY KEY, card_id VARCHAR(24) REFERENCES stellary_cards (id)"
+        await connection.execute(text(f"CREATE TABLE notes ({columns})"))
     yield Host(core, engine, actor, ColumnRef("acme", "eng", project.id, to_do.id))
     await engine.dispose()
 

@@ -170,10 +170,8 @@ def test_host_that_has_not_migrated_is_not_ready(tmp_path):
         response = client.get("/pm/health/ready")
     core.close()
     assert response.status_code == 503
-    assert (
-        response.json()["message"]
-        == "the tables in the database are missing or out of date; call core.migrate() first"
-    )
+    message = "the tables in the database are missing or out of date; call core.migrate() first"
+    assert response.json()["message"] == message
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,7 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_example_of_the_guide_runs(example):
-    done = subprocess.run(
-        [sys.executable, f"{ROOT}/docs/examples{example}"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, f"{ROOT}/docs/examples{example}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (EXAMPLES[example], "")

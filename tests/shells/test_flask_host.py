@@ -31,6 +31,7 @@ pytestmark = pytest.mark.slow("starts a whole host")
 SECRET = "a secret of the tests, at least 32 bytes"
 PASSWORD = "correct horse"
 PROJECTS = "/board/orgs/workshop/workspaces/repairs/projects"
+FORM = "application/x-www-form-urlencoded"
 WORKERS = 2
 ROUNDS_MAX = 200
 REPAIRS_MAX = 50
@@ -255,12 +256,9 @@ class Gunicorn(Reachable):
             config = str(HOSTS / "flask" / "gunicorn.conf.py")
             # A worker waits so long for its open stream.
             command = ["-m", "gunicorn", "--config", config, "--graceful-timeout", "1"]
-            self.process = subprocess.Popen(
-                [sys.executable, *command, "tests.shells.flask_workers:app"],
-                env=environment,
-                stderr=log,
-                pass_fds=[reserved.fileno()],
-            )
+            command = [sys.executable, *command, "tests.shells.flask_workers:app"]
+            descriptors = [reserved.fileno()]
+            self.process = subprocess.Popen(command, env=environment, stderr=log, pass_fds=descriptors)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -290,14 +288,9 @@ class Session:
         self.send("GET", "/session")
 
     def send(self, method: str, path: str, **fields: str) -> Reply:
-        reply = self.server.ask(
-            method,
-            path,
-            urlencode(fields).encode() if fields else None,
-            content_type="application/x-www-form-urlencoded",
-            cookie=self.cookie,
-            x_csrf_token=self.csrf_token,
-        )
+        data = urlencode(fields).encode() if fields else None
+        headers = {"cookie": self.cookie, "x_csrf_token": self.csrf_token}
+        reply = self.server.ask(method, path, data, content_type=FORM, **headers)
         self.cookie = reply.headers.get("set-cookie", self.cookie).partition(";")[0]
         if (method, path) == ("GET", "/session"):
             self.csrf_token = reply.json["csrfToken"]
