@@ -19,14 +19,12 @@ from tests.support.world import links
 
 def test_register_list_and_log_out(new_shell):
     output = new_shell("register", "--email", "ann@example.com", "--name", "Ann", input=f"{PASSWORD}\n")
-    assert output.splitlines() == [
-        f"Logged in at {new_shell.url} as Ann <ann@example.com>.",
-        "Now working in ann/ann.",
-    ]
-    assert new_shell("whoami").splitlines() == [
-        f"Ann <ann@example.com> at {new_shell.url}",
-        "workspace ann/ann, project none",
-    ]
+    first, second = output.splitlines()
+    assert first == f"Logged in at {new_shell.url} as Ann <ann@example.com>."
+    assert second == "Now working in ann/ann."
+    first, second = new_shell("whoami").splitlines()
+    assert first == f"Ann <ann@example.com> at {new_shell.url}"
+    assert second == "workspace ann/ann, project none"
     assert new_shell.json("whoami")["email"] == "ann@example.com"
     assert [org["slug"] for org in new_shell.json("orgs")] == ["ann"]
     assert [workspace["slug"] for workspace in new_shell.json("workspaces")] == ["ann"]
@@ -109,10 +107,8 @@ def test_times_of_notifications_are_shown_and_changed(sqlite_url, tmp_path):
         words = ("notify", "mail.card=never", "mail.mention=digest", "--digest", "week", "--hour", "7")
         changed = shell(*words, "--weekday", "friday", "--time-zone", "Europe/Berlin")
         assert changed.startswith("The digest is sent every friday at 7:00 (Europe/Berlin).\n")
-        assert (
-            shell.json("notify")["channels"]["mail"] | {"card": "never", "mention": "digest"}
-            == (shell.json("notify")["channels"]["mail"])
-        )
+        chosen = shell.json("notify")["channels"]["mail"]
+        assert chosen == chosen | {"card": "never", "mention": "digest"}
         assert "must look like mail.card=never" in shell.run("notify", "mail", code=2).stderr
 
 
@@ -215,20 +211,14 @@ def test_unreachable_server_is_a_one_line_error(shell):
 def test_selection_is_saved_shown_and_overridden(shell):
     assert shell("use") == "Now working in jane-doe/jane-doe/LAUNCH.\n"
     assert shell("use", "jane-doe/jane-doe") == "Now working in jane-doe/jane-doe.\n"
-    assert (
-        shell.error("board")
-        == "select a project with --project KEY, or permanently: stellary use ORG/SLUG/KEY"
-    )
+    hint = "select a project with --project KEY, or permanently: stellary use ORG/SLUG/KEY"
+    assert shell.error("board") == hint
     assert shell("use", "jane-doe/jane-doe/launch") == "Now working in jane-doe/jane-doe/LAUNCH.\n"
-    assert (
-        shell.error("use", "acme", code=2)
-        == "PATH must be ORG/SLUG or ORG/SLUG/KEY (see stellary use --help)"
-    )
+    hint = "PATH must be ORG/SLUG or ORG/SLUG/KEY (see stellary use --help)"
+    assert shell.error("use", "acme", code=2) == hint
     assert shell.error("use", "acme/eng").startswith("404 Not Found: ")
-    assert (
-        shell.error("use", "--project", "Lunch")
-        == "there is no project \"Lunch\"; did you mean 'LAUNCH' or 'Q1 Launch'?"
-    )
+    hint = "there is no project \"Lunch\"; did you mean 'LAUNCH' or 'Q1 Launch'?"
+    assert shell.error("use", "--project", "Lunch") == hint
     assert shell.error("board", STELLARY_PROJECT="OTHER") == 'there is no project "OTHER"'
     assert shell.run("board", "--project", "q1 launch", STELLARY_PROJECT="OTHER").stdout
     assert shell.error("projects", "--workspace", "acme/eng").startswith("404 Not Found: ")
@@ -254,10 +244,8 @@ def test_user_with_several_workspaces_has_to_select_one(new_shell, shell):
 def test_broken_config_file_is_an_error(new_shell):
     new_shell.config.parent.mkdir()
     new_shell.config.write_text("[")
-    assert (
-        new_shell.error("projects")
-        == f"{new_shell.config} cannot be read as JSON; delete it and log in again"
-    )
+    message = f"{new_shell.config} cannot be read as JSON; delete it and log in again"
+    assert new_shell.error("projects") == message
 
 
 def test_failed_write_keeps_the_previous_config_file(new_shell, monkeypatch):
@@ -269,10 +257,8 @@ def test_failed_write_keeps_the_previous_config_file(new_shell, monkeypatch):
 
     monkeypatch.setattr("stellary.cli.config.json.dumps", full)
     assert "No space left on device" in new_shell.error("logout")
-    assert (new_shell.config.read_bytes(), list(new_shell.config.parent.iterdir())) == (
-        before,
-        [new_shell.config],
-    )
+    assert new_shell.config.read_bytes() == before
+    assert list(new_shell.config.parent.iterdir()) == [new_shell.config]
 
 
 @pytest.mark.parametrize("environment", [{}, {"STELLARY_CONFIG": "/x/y.json"}])

@@ -63,14 +63,8 @@ def test_columns_and_documents_move_to_other_projects_and_workspaces(shell):
         text = shell("column", "transfer", "To Do", *source, *to_side, target)
         assert text == f'Moved "To Do" to "{scope}" of SIDE, with {len(keys) - 1} cards.\n'
         keys.pop()
-        shell(
-            "api",
-            "POST",
-            "/orgs/{org}/workspaces/{workspace}/projects/{project}/columns",
-            *source,
-            "-f",
-            "name=To Do",
-        )
+        columns = "/orgs/{org}/workspaces/{workspace}/projects/{project}/columns"
+        shell("api", "POST", columns, *source, "-f", "name=To Do")
     missing = shell.error("column", "transfer", "Nowhere", *source, *to_side, "SIDE")
     assert missing.startswith('there is no column "Nowhere"')
     documents = "/orgs/{org}/workspaces/{workspace}/documents"

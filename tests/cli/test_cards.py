@@ -17,10 +17,8 @@ def test_show_a_board(shell):
     assert "Build it" not in marketing
     assert shell.json("board")["project"]["key"] == "LAUNCH"
     assert shell.json("board", "--view", "roadmap")["data"]["roadmap"]["scopes"][0]["name"] == "Product"
-    assert (
-        shell.json("board", "--scope", "Marketing")["data"]["kanban"]["columns"][1]["column"]["name"]
-        == "Booked"
-    )
+    columns = shell.json("board", "--scope", "Marketing")["data"]["kanban"]["columns"]
+    assert columns[1]["column"]["name"] == "Booked"
 
 
 def test_show_the_flow_of_a_project_and_of_a_scope(shell):
@@ -103,10 +101,8 @@ def test_add_move_comment_on_and_complete_a_card(shell):
     assert (card["status"], card["dueDate"][:10], len(card["labelIds"])) == ("in_progress", "2026-04-01", 2)
     assert [item["title"] for item in card["checklist"]] == ["Ask", "Pay"]
     assert shell("card", "add", "Call the baker").startswith("Added LAUNCH-")
-    assert (
-        shell("card", "move", "call the  Printer", "to do", "--top")
-        == f'Moved to "To do": {key} "Call the printer".\n'
-    )
+    output = shell("card", "move", "call the  Printer", "to do", "--top")
+    assert output == f'Moved to "To do": {key} "Call the printer".\n'
     assert shell.json("card", "show", key)["order"] == 0
     assert (
         shell("card", "comment", key.split("-")[1], "Ready.") == f'Commented on {key} "Call the printer".\n'
@@ -162,10 +158,8 @@ def test_ambiguous_and_unknown_names_are_errors(shell):
     )
     assert shell.error("card", "show", "999") == 'there is no card "LAUNCH-999"'
     assert shell.error("card", "move", "Build it", "Nowhere") == 'there is no column "Nowhere"'
-    assert (
-        shell.error("card", "move", "Build it", "Nowhere", "--scope", "Product")
-        == 'there is no column "Nowhere"'
-    )
+    message = shell.error("card", "move", "Build it", "Nowhere", "--scope", "Product")
+    assert message == 'there is no column "Nowhere"'
     assert shell.error("card", "move", "Build it", "Doing", "--scope", "Prodct") == (
         "there is no scope \"Prodct\"; did you mean 'Product'?"
     )

@@ -140,10 +140,8 @@ def test_serve_passes_all_options_to_the_server(new_shell, monkeypatch):
 
 def test_missing_packages_are_named(new_shell, monkeypatch):
     monkeypatch.setattr("stellary.cli.serving.NEEDED", ("no_such_package",))
-    assert (
-        new_shell.error("serve")
-        == "the server needs more packages; install them with: pip install 'stellary[cli,server]'"
-    )
+    message = "the server needs more packages; install them with: pip install 'stellary[cli,server]'"
+    assert new_shell.error("serve") == message
     assert "Example" in new_shell("serve", "--help")
     monkeypatch.setattr(entry, "NEEDED", ("no_such_package",))
     with pytest.raises(

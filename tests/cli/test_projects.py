@@ -66,15 +66,9 @@ def test_apply_asks_for_confirmation(shell, tmp_path, monkeypatch):
 def test_plan_with_dates_and_steps_as_json(shell):
     changes = shell.json("setup", "plan", str(LAUNCH), "--project", "LAUNCH")["changes"]
     assert all(change["kind"] != "project" for change in changes)
-    Path("new.json").write_text(
-        json.dumps(
-            {
-                "project": "Json",
-                "columns": ["A"],
-                "cards": [{"title": "B", "due_date": "2026-01-01", "checklist": ["C"]}],
-            }
-        )
-    )
+    card = {"title": "B", "due_date": "2026-01-01", "checklist": ["C"]}
+    declaration = {"project": "Json", "columns": ["A"], "cards": [card]}
+    Path("new.json").write_text(json.dumps(declaration))
     (card,) = [
         change for change in shell.json("setup", "plan", "new.json")["changes"] if change["kind"] == "card"
     ]

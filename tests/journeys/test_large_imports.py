@@ -134,11 +134,9 @@ def test_error_names_the_card_among_all_cards(core: Core, workspace: Any):
 
 
 def test_file_that_was_built_in_python_is_sent_in_parts(core: Core, workspace: Any):
-    file = ImportProject(
-        project=ImportedProject(name="Built"),
-        columns=[ImportedColumn(name="To Do")],
-        cards=[ImportedCard(title=f"Card {index}", column_index=0) for index in range(501)],
-    )
+    cards = [ImportedCard(title=f"Card {index}", column_index=0) for index in range(501)]
+    columns = [ImportedColumn(name="To Do")]
+    file = ImportProject(project=ImportedProject(name="Built"), columns=columns, cards=cards)
     assert len(workspace.projects.import_file(file).card_ids) == 501
 
 

@@ -74,13 +74,8 @@ def run(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 def test_notebook_sets_up_a_project(run):
     outputs = run("set_up_a_project.ipynb")
     before, after = (view for view in outputs.after("board.show()"))
-    assert [lane.one("h4").text for lane in before.all(cls="lane")] == [
-        "Backlog 3",
-        "To Do 2",
-        "In Progress 2 / 3",
-        "In Review 0",
-        "Done 0",
-    ]
+    lanes = [lane.one("h4").text for lane in before.all(cls="lane")]
+    assert lanes == ["Backlog 3", "To Do 2", "In Progress 2 / 3", "In Review 0", "Done 0"]
     spec = before.all(cls="lane")[2].all("li")[0]
     assert spec.text.startswith("LAUNCH-1 ▲ highWrite the spec")
     assert spec.texts(cls="chip") == ["customer waits"]

@@ -9,11 +9,8 @@ from tests.journeys.test_examples import example
 
 
 def test_pilotage(client: Stellary, capsys: pytest.CaptureFixture[str]):
-    assert example("pilotage").pilotage(client, "acme", "eng") == [
-        "jane: action_applied act-001",
-        "jane: action_approved act-001",
-        "jane: action_proposed act-001",
-    ]
+    lines = example("pilotage").pilotage(client, "acme", "eng")
+    assert lines == [f"jane: action_{step} act-001" for step in ("applied", "approved", "proposed")]
     assert capsys.readouterr().out == (
         "m-001 in_progress Implement billing module\n"
         "1 ['t-001']\n"
