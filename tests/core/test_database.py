@@ -7,7 +7,8 @@ import sqlite3
 import stat
 import threading
 import time
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 from sqlalchemy import create_engine, select, text
@@ -76,24 +77,30 @@ def test_a_released_lock_belongs_to_the_thread_that_waits():
         thread.join()
 
 
-def test_who_has_waited_long_enough_waits_no_longer():
-    lock = FairLock()
-    held, release = threading.Event(), threading.Event()
+@contextmanager
+def hold_lock() -> Iterator[FairLock]:
+    """Yield a lock that another thread holds until the block ends."""
+    lock, held, release = FairLock(), threading.Event(), threading.Event()
 
-    def hold():
+    def hold() -> None:
         lock.acquire(1)
         held.set()
-        release.wait()
+        release.wait(10)
         lock.release()
 
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    started_at = time.monotonic()
-    assert not lock.acquire(0.05)
-    assert time.monotonic() - started_at > 0.04
+    yield lock
     release.set()
     thread.join()
+
+
+def test_who_has_waited_long_enough_waits_no_longer():
+    with hold_lock() as lock:
+        started_at = time.monotonic()
+        assert not lock.acquire(0.05)
+        assert time.monotonic() - started_at > 0.04
     assert lock.acquire(0)
 
 
@@ -142,29 +149,16 @@ def test_who_holds_the_lock_and_asks_again_is_told_so():
 
 
 def test_who_is_interrupted_while_waiting_keeps_nobody_waiting():
-    lock = FairLock()
-    held, release = threading.Event(), threading.Event()
-
-    def hold():
-        lock.acquire(1)
-        held.set()
-        release.wait(10)
-        lock.release()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait()
     main = threading.main_thread().ident
     # A shell that runs the tests in the background has them ignore the signal.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
-        with pytest.raises(KeyboardInterrupt):
-            lock.acquire(10)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    release.set()
-    thread.join()
+    with hold_lock() as lock:
+        try:
+            threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
+            with pytest.raises(KeyboardInterrupt):
+                lock.acquire(10)
+        finally:
+            signal.signal(signal.SIGINT, before)
     assert lock.acquire(0)
 
 

@@ -5,6 +5,7 @@ import itertools
 import uuid
 from collections import Counter
 from contextlib import nullcontext
+from functools import partial
 
 import orjson
 import psycopg
@@ -42,11 +43,13 @@ def titles(board):
 # ------------------------------------------------------------------------------------------------- core.run
 
 
+def create_by_run(board, **options):
+    create = partial(cards.create_card, ref=column_ref(board), request=CreateCard(title="A"))
+    return board.world.core.run(board.owner.actor, create, **options)
+
+
 def test_run_commits_and_returns_what_the_function_returned(board):
-    card = board.world.core.run(
-        board.owner.actor, lambda uow: cards.create_card(uow, column_ref(board), CreateCard(title="A"))
-    )
-    assert board.read({"id": card.id})["title"] == "A"
+    assert board.read({"id": create_by_run(board).id})["title"] == "A"
 
 
 def test_run_calls_the_function_again_when_the_database_aborted_it(board):
@@ -84,11 +87,7 @@ def test_run_does_not_repeat_what_a_service_refuses(board):
 
 def test_run_that_only_reads_cannot_write(board):
     with pytest.raises(ServerError):
-        board.world.core.run(
-            board.owner.actor,
-            lambda uow: cards.create_card(uow, column_ref(board), CreateCard(title="A")),
-            read_only=True,
-        )
+        create_by_run(board, read_only=True)
     assert titles(board) == []
 
 

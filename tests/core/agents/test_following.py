@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +18,7 @@ from tests.core.agents.agent_api import AgentApi
 from tests.server.running import running
 from tests.support.boards import ask
 from tests.support.core_parts import SEES_ALL, streams
+from tests.support.world import Person
 
 KINDS = ["status", "status", "step", "message", "tool_call", "step", "status", "done"]
 KINDS_SO_FAR = ["status", "status", "step", "message", "proposal", "tool_call", "status"]
@@ -110,18 +113,6 @@ def test_deleted_mission_ends_its_stream(board: AgentApi, client):
         list(handle(board, client, mission).stream())
 
 
-@pytest.mark.slow("waits before it connects again")
-def test_embedded_stream_ends_with_the_right_to_read(board: AgentApi, bob):
-    board.join(bob)
-    mission = board.start("supervised", "set priority high")
-    with Stellary.embedded(board.world.core.port(bob.actor)) as client:
-        entries = handle(board, client, mission).stream()
-        assert [next(entries).kind for _ in range(7)] == KINDS_SO_FAR
-        ask(board, "DELETE", f"{board.flat}/members/{bob.id}")
-        with pytest.raises(NotFound):
-            next(entries)
-
-
 def test_embedded_stream_sends_heartbeats_and_checks_its_reader(
     board: AgentApi, monkeypatch: pytest.MonkeyPatch
 ):
@@ -141,14 +132,25 @@ def test_embedded_stream_sends_heartbeats_and_checks_its_reader(
     assert [block for block in blocks if block != streams.HEARTBEAT] == []
 
 
-@pytest.mark.slow("waits before it connects again")
-def test_http_stream_ends_with_the_right_to_read(board: AgentApi, bob):
-    board.join(bob)
-    mission = board.start("supervised", "set priority high")
+@contextmanager
+def connect_over_http(board: AgentApi, person: Person) -> Iterator[Stellary]:
     with (
         running(board.world.core) as server,
-        Stellary(f"http://127.0.0.1:{server.port}", token=board.world.bearer(bob)) as client,
+        Stellary(server.url, token=board.world.bearer(person)) as client,
     ):
+        yield client
+
+
+def connect_embedded(board: AgentApi, person: Person) -> Stellary:
+    return Stellary.embedded(board.world.core.port(person.actor))
+
+
+@pytest.mark.slow("waits before it connects again")
+@pytest.mark.parametrize("connect", [connect_embedded, connect_over_http])
+def test_stream_ends_with_the_right_to_read(board: AgentApi, bob, connect):
+    board.join(bob)
+    mission = board.start("supervised", "set priority high")
+    with connect(board, bob) as client:
         entries = handle(board, client, mission).stream()
         assert [next(entries).kind for _ in range(7)] == KINDS_SO_FAR
         start = time.monotonic()

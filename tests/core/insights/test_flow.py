@@ -236,38 +236,27 @@ def test_card_that_is_brought_back_after_an_import_counts(start: Callable[[], Pl
     ]
 
 
-def test_card_that_returns_to_a_restored_column_is_completed_when_it_was(start: Callable[[], Player]):
-    player = start()
-    to_do, _, done = player.board.columns.list()
-    card = player.board.column(done).cards.create(title="Write")
-    player.clock.advance(timedelta(days=1))
-    player.board.columns.delete(done, move_cards_to=to_do.id)
-    assert not any(day.cards for day in player.board.flow().completed_per_day)
-    player.clock.advance(timedelta(days=1))
-    player.workspace.trash.restore(player.workspace.trash.list()[0])
-    assert player.board.cards.get(card).completed_at == card.completed_at
-    flow = player.board.flow(since=date(2026, 4, 1))
-    assert [day.cards for day in flow.completed_per_day] == [1, 0, 0]
-    assert flow.lead_time.median_seconds == 0
-    assert [day.cards for day in player.board.flow(since=date(2026, 4, 2)).completed_per_day] == [0, 0]
-
-
-def test_card_that_returns_to_a_restored_column_in_the_trash_is_completed_when_it_was(
-    start: Callable[[], Player],
+@pytest.mark.parametrize("kinds", [("column",), ("column", "card")], ids=["moved", "in the trash"])
+def test_card_that_returns_to_a_restored_column_is_completed_when_it_was(
+    start: Callable[[], Player], kinds: tuple[str, ...]
 ):
     player = start()
     to_do, _, done = player.board.columns.list()
     card = player.board.column(done).cards.create(title="Write")
     player.clock.advance(timedelta(days=1))
     player.board.columns.delete(done, move_cards_to=to_do.id)
-    player.board.cards.delete(card)
+    if "card" in kinds:
+        player.board.cards.delete(card)
+    assert not any(day.cards for day in player.board.flow().completed_per_day)
     player.clock.advance(timedelta(days=1))
-    for kind in ("column", "card"):
+    for kind in kinds:
         (entry,) = [entry for entry in player.workspace.trash.list() if entry.kind == kind]
         player.workspace.trash.restore(entry)
     assert player.board.cards.get(card).completed_at == card.completed_at
     flow = player.board.flow(since=date(2026, 4, 1))
     assert ([day.cards for day in flow.completed_per_day], flow.done) == ([1, 0, 0], [1, 0, 1])
+    assert flow.lead_time.median_seconds == 0
+    assert [day.cards for day in player.board.flow(since=date(2026, 4, 2)).completed_per_day] == [0, 0]
 
 
 def test_figures_of_a_board(start: Callable[[], Player]):
