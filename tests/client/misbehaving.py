@@ -1,6 +1,7 @@
 """A misbehaving server on a real socket: each connection is handled by the next step of a script."""
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -19,14 +20,8 @@ def read_request(connection: socket.socket) -> bytes:
             return data
         data += part
     head, _, body = data.partition(b"\r\n\r\n")
-    length = next(
-        (
-            int(line.split(b":")[1])
-            for line in head.lower().split(b"\r\n")
-            if line.startswith(b"content-length:")
-        ),
-        0,
-    )
+    match = re.search(rb"^content-length:(.*)$", head, re.IGNORECASE | re.MULTILINE)
+    length = int(match[1]) if match else 0
     while len(body) < length:
         body += connection.recv(65536)
     return head + b"\r\n\r\n" + body

@@ -84,10 +84,8 @@ def test_file_can_be_path_open_file_or_bytes(tmp_path):
     with path.open("rb") as file:
         file.seek(2)
         assert parse_form(Form(file, None, None, None)) == ("notes.txt", "text/plain", b"llo.")
-    assert parse_form(Form(memoryview(b"Hello."), "b", None, None))[1:] == (
-        "application/octet-stream",
-        b"Hello.",
-    )
+    form = Form(memoryview(b"Hello."), "b", None, None)
+    assert parse_form(form)[1:] == ("application/octet-stream", b"Hello.")
 
 
 def test_retry_sends_file_from_its_initial_position(server, colour):

@@ -187,13 +187,8 @@ def test_numpy_scalars_are_sent_as_numbers_booleans_and_texts():
         "d": Number(1.5),
         "e": [Scalar(1)],
     }
-    assert send_body("custom_fields.set_values", values=values) == {
-        "a": 2.5,
-        "b": 3,
-        "c": True,
-        "d": 1.5,
-        "e": [1],
-    }
+    body = send_body("custom_fields.set_values", values=values)
+    assert body == {"a": 2.5, "b": 3, "c": True, "d": 1.5, "e": [1]}
     assert send_body("cards.update", order=Scalar(3, "i")) == {"order": 3}
     assert (
         encode_query(ListCards(archived=Scalar(False, "b"), limit=Scalar(5, "i"))) == "limit=5&archived=false"
@@ -229,12 +224,9 @@ def test_naive_datetime_raises_with_a_remedy(moment):
 
 
 def test_all_invalid_values_are_reported():
+    latest = datetime.max.replace(tzinfo=timezone(-timedelta(hours=2)))
     with pytest.raises(Invalid) as caught:
-        send_body(
-            "cards.update",
-            due_date=NotATime(2026, 4, 1),
-            start_date=datetime.max.replace(tzinfo=timezone(-timedelta(hours=2))),
-        )
+        send_body("cards.update", due_date=NotATime(2026, 4, 1), start_date=latest)
     assert [(detail.field, detail.message) for detail in caught.value.details] == [
         ("startDate", "must be a moment from year 1 to 9999"),
         ("dueDate", "must be a date or a time, not NaT"),

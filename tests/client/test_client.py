@@ -249,12 +249,8 @@ def test_a_capture_shows_every_exchange(port, client):
             board.with_options(headers={"x": "y"}).cards.get("c1")
     client.auth.me()
     listed, got = calls
-    assert (listed.operation, listed.method, listed.path, listed.query) == (
-        "cards.list",
-        "GET",
-        "/orgs/acme/workspaces/eng/projects/p1/cards",
-        "limit=2",
-    )
+    assert (listed.operation, listed.method, listed.query) == ("cards.list", "GET", "limit=2")
+    assert listed.path == "/orgs/acme/workspaces/eng/projects/p1/cards"
     assert (listed.status, listed.request_id, listed.tries, listed.error) == (200, "req_recorded", 1, None)
     assert listed.headers["content-type"] == "application/json"
     where = f"GET {got.path}, request req_recorded"
@@ -298,12 +294,9 @@ def test_the_log_has_one_line_an_exchange_without_bodies_and_tokens(client, capl
 
 def test_log_mentions_retries(caplog):
     with respx.mock() as router, caplog.at_level(logging.INFO, "stellary.client"):
-        router.get("http://pm.test/auth/me").mock(
-            side_effect=[
-                httpx.Response(503, headers={"retry-after": "0"}),
-                httpx.Response(200, content=b'{"user": null}'),
-            ]
-        )
+        away = httpx.Response(503, headers={"retry-after": "0"})
+        answers = [away, httpx.Response(200, content=b'{"user": null}')]
+        router.get("http://pm.test/auth/me").mock(side_effect=answers)
         Stellary("http://pm.test").auth.me()
     (line,) = [record.getMessage() for record in caplog.records if record.name == "stellary.client"]
     assert line.startswith("GET /auth/me: trying again in 0.0 s: 503 Service Unavailable")

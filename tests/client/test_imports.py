@@ -19,12 +19,9 @@ HEAVY = {
 
 
 def loaded_by(code: str) -> set[str]:
-    process = subprocess.run(
-        [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}\nprint(*sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    program = f"import sys; sys.path[:] = {sys.path!r}\n{code}\nprint(*sys.modules)"
+    command = [sys.executable, "-S", "-c", program]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
     return set(process.stdout.split())
 
 

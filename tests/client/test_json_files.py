@@ -21,11 +21,8 @@ def test_file_can_be_path_bytes_open_file_or_parsed_content(tmp_path):
 
 
 def test_a_list_may_be_given_as_it_is():
-    assert (
-        parse_json_list([OBJECT], "a list")
-        == parse_json_list(b"[" + TEXT.encode() + b"]", "a list")
-        == [OBJECT]
-    )
+    for data in ([OBJECT], f"[{TEXT}]".encode()):
+        assert parse_json_list(data, "a list") == [OBJECT]
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,9 @@ class Gateway:
         self.requests = []
         self._answers = list(answers)
         http = {Stellary: httpx.Client, AsyncStellary: httpx.AsyncClient}[colour]
-        self.client = colour(
-            "http://pm.test/api",
-            token,
-            http_client=http(transport=httpx.MockTransport(self._answer)),
-            headers={"x-team": "eng"},
-        )
+        sending = http(transport=httpx.MockTransport(self._answer))
+        headers = {"x-team": "eng"}
+        self.client = colour("http://pm.test/api", token, http_client=sending, headers=headers)
 
     def _answer(self, request):
         self.requests.append(request)
@@ -127,10 +124,8 @@ async def test_any_request_can_be_sent(colour):
         )
     )
     (sent,) = gateway.requests
-    assert (sent.method, str(sent.url)) == (
-        "POST",
-        "http://pm.test/api/orgs/acme/new%20thing?tag=a&tag=b+c&tag=true&archived=false",
-    )
+    url = "http://pm.test/api/orgs/acme/new%20thing?tag=a&tag=b+c&tag=true&archived=false"
+    assert (sent.method, str(sent.url)) == ("POST", url)
     assert orjson.loads(sent.content) == {"title": "x"}
     assert (sent.headers["authorization"], sent.headers["x-team"]) == ("Bearer synth_x", "eng")
     assert (sent.headers["x-day"], sent.headers["content-type"]) == ("1", "application/json")

@@ -190,10 +190,8 @@ def test_error_has_request_and_number_of_attempts():
         build_call("cards.get", retries=1), [Outcome(503, headers={"x-request-id": "req_1"}, body=b"{}")]
     )
     assert isinstance(seen.error, Unavailable)
-    assert str(seen.error) == (
-        "503 Service Unavailable: the server gave no reason "
-        f"(GET {seen.sent[0].path}, request req_1, after 1 retry)"
-    )
+    request = f"(GET {seen.sent[0].path}, request req_1, after 1 retry)"
+    assert str(seen.error) == f"503 Service Unavailable: the server gave no reason {request}"
 
 
 def test_the_last_attempt_decides_on_the_error():
@@ -258,11 +256,8 @@ def test_a_secret_in_the_path_is_not_shown():
 def test_exchange_is_captured_on_success_and_failure():
     watch = Watch()
     watch.captures.append([])
-    simulate(
-        build_call("cards.get", retries=1),
-        [Outcome(503, took=0.5), Outcome(200, headers={"x-request-id": "r"})],
-        watch=watch,
-    )
+    outcomes = [Outcome(503, took=0.5), Outcome(200, headers={"x-request-id": "r"})]
+    simulate(build_call("cards.get", retries=1), outcomes, watch=watch)
     simulate(build_call("cards.get"), [Outcome(None)], watch=watch)
     good, bad = watch.captures[0]
     assert (good.status, good.tries, good.ms, good.request_id, good.error) == (200, 2, 1000, "r", None)

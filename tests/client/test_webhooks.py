@@ -52,12 +52,8 @@ def test_the_signature_is_that_of_the_specification():
 
 def test_signed_message_is_read():
     id, message = verify(headers(), BODY, SECRET, now=NOW)
-    assert (id, message.type, message.data.actor_id, message.timestamp) == (
-        "msg_1",
-        "card_created",
-        "b" * 24,
-        NOW,
-    )
+    assert (id, message.type, message.timestamp) == ("msg_1", "card_created", NOW)
+    assert message.data.actor_id == "b" * 24
 
 
 def test_a_message_of_a_newer_server_is_read_too():

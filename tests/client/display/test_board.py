@@ -84,17 +84,13 @@ def test_large_board_is_truncated():
 
 
 def test_scopes_are_stacked_under_their_names():
-    two_scopes = board(
-        card(1),
-        card(2, column_id="beta", scope_id="b"),
-        scopes=[make(Scope, id=id, name=name) for id, name in (("main", "Main"), ("b", "Beta"))],
-        columns=[column("todo", "To Do"), column("beta", "To Do", scope_id="b")],
-    )
+    scopes = [make(Scope, id=id, name=name) for id, name in (("main", "Main"), ("b", "Beta"))]
+    columns = [column("todo", "To Do"), column("beta", "To Do", scope_id="b")]
+    cards = card(1), card(2, column_id="beta", scope_id="b")
+    two_scopes = board(*cards, scopes=scopes, columns=columns)
     root = render(two_scopes)
-    assert [lanes.texts("section") for lanes in root.all(cls="lanes")] == [
-        ["To Do 1LAU-1Write"],
-        ["To Do 1LAU-2Write"],
-    ]
+    sections = [lanes.texts("section") for lanes in root.all(cls="lanes")]
+    assert sections == [["To Do 1LAU-1Write"], ["To Do 1LAU-2Write"]]
     assert [heading.text for heading in root.all("h4")][::2] == ["Main", "Beta"]
     assert "Beta" in render_lines(two_scopes, 80)
 
@@ -106,11 +102,8 @@ def test_board_without_columns_shows_a_note():
 
 def test_scope_without_columns_is_omitted():
     scopes = [make(Scope, id=id, name=name) for id, name in (("main", "Main"), ("b", "Beta"))]
-    assert [heading.text for heading in render(board(scopes=scopes)).all("h4")] == [
-        "Main",
-        "To Do 0",
-        "Done 0",
-    ]
+    headings = render(board(scopes=scopes)).all("h4")
+    assert [heading.text for heading in headings] == ["Main", "To Do 0", "Done 0"]
 
 
 def test_column_without_cards_shows_a_note():
@@ -171,10 +164,8 @@ def test_calendar_shows_each_card_on_its_day():
     assert {len(row.all("td")) for row in april.all("tr")[1:]} == {7}
     assert len(april.all("tr")) == 6
     assert root.texts("p") == ["1 card without a due date"]
-    assert (
-        render_lines(board(card(1, "Late", due_date=in_days(-2))), 60, "calendar")[-1]
-        == "Mon 13 Apr  LAU-1 Late"
-    )
+    late = board(card(1, "Late", due_date=in_days(-2)))
+    assert render_lines(late, 60, "calendar")[-1] == "Mon 13 Apr  LAU-1 Late"
 
 
 def test_open_cards_of_past_days_are_late_in_the_calendar():

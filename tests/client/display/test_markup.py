@@ -41,16 +41,9 @@ VIEWS = ("kanban", "list", "calendar")
 @st.composite
 def hostile_boards(draw: st.DrawFn) -> Board:
     """A board on which every text is hostile."""
-    hostile_card = card(
-        1,
-        draw(texts),
-        key=draw(texts),
-        priority=draw(texts),
-        status=draw(texts),
-        assignee_id="jane",
-        label_ids=["bug"],
-        due_date=in_days(1),
-    )
+    texts_of_card = {name: draw(texts) for name in ("key", "priority", "status")}
+    labels = {"assignee_id": "jane", "label_ids": ["bug"], "due_date": in_days(1)}
+    hostile_card = card(1, draw(texts), **texts_of_card, **labels)
     return board(
         hostile_card,
         project=make(Project, name=draw(texts), key=draw(texts)),
@@ -114,10 +107,8 @@ def test_attributes_and_text_are_escaped(text: str):
 
 
 def test_none_is_omitted():
-    assert (
-        el("p", None, ["a", None, [Markup("<b>")]], class_=None, aria_label="x")
-        == '<p aria-label="x">a<b></p>'
-    )
+    element = el("p", None, ["a", None, [Markup("<b>")]], class_=None, aria_label="x")
+    assert element == '<p aria-label="x">a<b></p>'
     assert readable(None) == ""
 
 

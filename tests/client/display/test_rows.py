@@ -99,20 +99,12 @@ def test_moment_shows_the_day_with_an_exact_tooltip():
 
 
 def test_nested_values_are_summarized():
-    rule = make(
-        Automation,
-        name="Done",
-        enabled=False,
-        trigger="task_moved",
-        action=AutomationAction(type="notify", params={}),
-    )
+    action = AutomationAction(type="notify", params={})
+    rule = make(Automation, name="Done", enabled=False, trigger="task_moved", action=action)
     assert render([rule]).texts("td")[:3] == ["Done", "no", "task_moved"]
     assert render([rule]).texts("td")[-1] == "notify"
-    template = make(
-        ProjectTemplate,
-        columns=[TemplateColumn(name=f"C{number}", card_status=None) for number in range(10)],
-        labels=[],
-    )
+    columns = [TemplateColumn(name=f"C{number}", card_status=None) for number in range(10)]
+    template = make(ProjectTemplate, columns=columns, labels=[])
     assert "C0, C1, C2, C3, C4, C5, C6, C7 and 2 more" in render([template]).texts("td")
 
 

@@ -72,9 +72,5 @@ def test_rules_override_jupyterlab_output_rules():
     _, rules = style(PARTS).split(".sty.sty.sty{", 1)
     selectors = re.findall(r"(\.sty[^{}]*)\{", rules)
     assert len(selectors) > 80
-    assert [
-        selector
-        for selector_list in selectors
-        for selector in selector_list.split(",")
-        if not selector.startswith(".sty.sty.sty")
-    ] == []
+    parts = [selector for selector_list in selectors for selector in selector_list.split(",")]
+    assert [selector for selector in parts if not selector.startswith(".sty.sty.sty")] == []

@@ -36,11 +36,8 @@ def test_issues_become_a_project(ws):
     assert [entry.kind for entry in created.not_carried] == ["creator"]
     project = ws.project(created)
     columns = {column.id: column for column in project.columns.list()}
-    assert [(column.name, column.card_status) for column in columns.values()] == [
-        ("Open", "open"),
-        ("Done", "done"),
-        ("Not planned", "done"),
-    ]
+    statuses = {column.name: column.card_status for column in columns.values()}
+    assert statuses == {"Open": "open", "Done": "done", "Not planned": "done"}
     cards = {card.number: card for card in project.cards.list()}
     assert {
         number: (card.title, columns[card.column_id].name, card.status) for number, card in cards.items()
@@ -62,10 +59,9 @@ def test_issues_become_a_project(ws):
         ("Type", "select"): "Bug",
         ("GitHub", "text"): "https://github.com/octo-org/octo-repo/issues/4",
     }
-    assert [(comment.imported_from, comment.content) for comment in project.card(crash).comments.list()] == [
-        ("hubot", "I can reproduce it."),
-        ("octocat", "Fixed soon."),
-    ]
+    comments = project.card(crash).comments.list()
+    contents = [(comment.imported_from, comment.content) for comment in comments]
+    assert contents == [("hubot", "I can reproduce it."), ("octocat", "Fixed soon.")]
 
 
 def test_everything_left_out_is_reported(issues):
@@ -113,10 +109,8 @@ def test_duplicate_issue_is_imported_once(issues):
 def test_many_issues_become_several_projects(issues, ws):
     many = [{**issues[2], "number": number, "comments": 0} for number in range(1, 701)]
     parts = read_github_issues(many, name="Octo").projects
-    assert [(part.project.name, len(part.cards)) for part in parts] == [
-        ("Octo (1 of 2)", 500),
-        ("Octo (2 of 2)", 200),
-    ]
+    sizes = [(part.project.name, len(part.cards)) for part in parts]
+    assert sizes == [("Octo (1 of 2)", 500), ("Octo (2 of 2)", 200)]
     created_projects = [ws.projects.import_file(part) for part in parts]
     assert [len(project.card_ids) for project in created_projects] == [500, 200]
     # New cards do not reuse the numbers of the other part.

@@ -31,19 +31,13 @@ def card_of(reading, title):
 def test_a_board_becomes_a_project(ws):
     reading = read_trello(FILE, people=PEOPLE, statuses={"Doing": "in_progress"})
     created = ws.projects.import_file(reading.project)
-    assert (created.name, created.description, created.archived) == (
-        "Website relaunch",
-        "All about the new site.",
-        False,
-    )
+    assert (created.name, created.archived) == ("Website relaunch", False)
+    assert created.description == "All about the new site."
     assert created.ignored == []
     assert [entry.kind for entry in created.not_carried] == []
     project = ws.project(created)
-    assert [(column.name, column.card_status) for column in project.columns.list()] == [
-        ("To Do", None),
-        ("Doing", "in_progress"),
-        ("Old ideas", None),
-    ]
+    statuses = [(column.name, column.card_status) for column in project.columns.list()]
+    assert statuses == [("To Do", None), ("Doing", "in_progress"), ("Old ideas", None)]
     cards = {card.title: card for card in project.cards.list()}
     assert {title: (card.number, card.archived) for title, card in cards.items()} == {
         "Pick a host": (2, False),
@@ -52,26 +46,19 @@ def test_a_board_becomes_a_project(ws):
         "Blink tags": (3, True),
     }
     # Ordered by position, unlike in the file.
-    assert [card.title for card in project.cards.list() if card.order is not None][:2] == [
-        "Pick a host",
-        "Write the copy",
-    ]
+    on_board = [card.title for card in project.cards.list() if card.order is not None]
+    assert on_board[:2] == ["Pick a host", "Write the copy"]
     copy = cards["Write the copy"]
     assert copy.description == "Short *and* sweet."
-    assert (copy.start_date, copy.due_date) == (
-        datetime(2024, 5, 1, tzinfo=UTC),
-        datetime(2024, 5, 10, 15, tzinfo=UTC),
-    )
+    assert copy.start_date == datetime(2024, 5, 1, tzinfo=UTC)
+    assert copy.due_date == datetime(2024, 5, 10, 15, tzinfo=UTC)
     assert (copy.status, copy.completed_at) == ("done", datetime(2024, 5, 9, 8, 30, tzinfo=UTC))
     assert copy.created_at == datetime.fromtimestamp(0x66310000, UTC)
     assert copy.assignee_id == ws.members.list()[0].user_id
     labels = {label.id: (label.name, label.color) for label in project.labels.list()}
     assert [labels[id] for id in copy.label_ids] == [("Content", "#4bce97"), ("sky", "#6cc3e0")]
-    assert [(step.title, step.done) for step in copy.checklist] == [
-        ("Draft: Home", True),
-        ("Draft: About", False),
-        ("Review: Legal", False),
-    ]
+    steps = [(step.title, step.done) for step in copy.checklist]
+    assert steps == [("Draft: Home", True), ("Draft: About", False), ("Review: Legal", False)]
     fields = {field.id: field.name for field in project.custom_fields.list()}
     assert {fields[id]: value for id, value in copy.custom_fields.items()} == {
         "Words": 350,
@@ -200,10 +187,8 @@ def test_invalid_values_are_reported_and_skipped(board, ws):
     created = ws.projects.import_file(reading.project)
     assert created.name == "Untitled"
     assert {card.title for card in ws.project(created).cards.list()} >= {"\ufffd\ufffd", "Draw a logo"}
-    assert {
-        *("card", "card.due", "card.idShort", "card.label", "card.customField", "label"),
-        "customField.name",
-    } <= set(report_of(reading))
+    places = {"card", *(f"card.{name}" for name in ("due", "idShort", "label", "customField"))}
+    assert places | {"label", "customField.name"} <= set(report_of(reading))
 
 
 @for_each("file", [b"[]", b"{}", b"nonsense", b'{"lists": [], "cards": {}}', {"cards": []}])

@@ -151,14 +151,8 @@ def test_changes_missing_from_the_plan_are_not_applied(ws):
 
 def test_nothing_is_deleted_without_prune(ws):
     at = create_project(ws)
-    less = declare(
-        scopes=[ps.Scope("Main", columns=[ps.Column("To do")])],
-        labels=[],
-        fields=[],
-        cards=[],
-        automations=[],
-        members=[],
-    )
+    nothing = {name: [] for name in ("labels", "fields", "cards", "automations", "members")}
+    less = declare(scopes=[ps.Scope("Main", columns=[ps.Column("To do")])], **nothing)
     assert not ps.plan(at, less)
     plan = ps.plan(at, less, prune=True)
     assert [str(change) for change in plan.changes] == [
@@ -231,13 +225,8 @@ def test_undeclared_options_are_kept_without_prune(ws):
 def test_relations_are_added_replaced_and_pruned(ws):
     cards = [ps.Card("A", blocks=["B"], related_to=["C"]), ps.Card("B", parent="A"), ps.Card("C")]
     at = create_project(ws, declare(columns=[ps.Column("To do")], cards=cards))
-    target = declare(
-        cards=[
-            ps.Card("A", blocks=["C"]),
-            ps.Card("B", parent="C"),
-            ps.Card("C", related_to=[], duplicates=["A"]),
-        ]
-    )
+    third = ps.Card("C", related_to=[], duplicates=["A"])
+    target = declare(cards=[ps.Card("A", blocks=["C"]), ps.Card("B", parent="C"), third])
     assert [str(change) for change in ps.plan(at, target).changes] == [
         '- relation "A" is the parent of "B"',
         '+ relation "A" blocks "C"',
@@ -345,21 +334,18 @@ def test_items_with_the_same_name_are_distinguished_by_id(ws):
         '~ automation "Go on"',
     ]
     nobody = "665f1a2b3c4d5e6f7a8b9c0d"
-    assert plan_problems(
-        at, declare(columns=[ps.Column("A", id=nobody)], cards=[ps.Card("A", key="LAUNCH-99")])
-    ) == [
-        "cards[0].key: the project has no such item: LAUNCH-99",
-        f"columns[0].id: the project has no such item: {nobody}",
+    target = declare(columns=[ps.Column("A", id=nobody)], cards=[ps.Card("A", key="LAUNCH-99")])
+    assert plan_problems(at, target) == [
+        f"{field}: the project has no such item: {item}"
+        for field, item in (("cards[0].key", "LAUNCH-99"), ("columns[0].id", nobody))
     ]
 
 
 def test_card_moves_to_the_declared_one_of_two_columns_with_the_same_name(ws):
     at = create_project(ws, declare(columns=[ps.Column("Review"), ps.Column("To do")]))
     card = at.cards.create(at.columns.create(name="To do"), title="Ask")
-    target = declare(
-        columns=[ps.Column("Review"), ps.Column("To do")],
-        cards=[ps.Card("Ask", column="To do")],
-    )
+    columns = [ps.Column("Review"), ps.Column("To do")]
+    target = declare(columns=columns, cards=[ps.Card("Ask", column="To do")])
     ps.apply(ps.plan(at, target, prune=True))
     names = {column.id: column.name for column in at.columns.list()}
     assert sorted(names.values()) == ["Review", "To do"]

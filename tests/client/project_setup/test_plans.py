@@ -304,10 +304,8 @@ def test_a_required_value_is_not_cleared(ws):
     assert plan_problems(at, declare(fields=fields, cards=cleared)) == problems
     ps.apply(ps.plan(at, declare(fields=fields)))
     assert plan_problems(at, declare(cards=cleared)) == problems
-    assert (
-        plan_problems(at, declare(fields=[ps.Field("Level", "select", options=["low"])], cards=cleared))
-        == problems
-    )
+    target = declare(fields=[ps.Field("Level", "select", options=["low"])], cards=cleared)
+    assert plan_problems(at, target) == problems
     needed = ["cards[0].fields.Level: is required for every new card"]
     for fields_of_card in ({}, {"level": None}):
         new = [ps.Card("New", column="Done", fields=fields_of_card)]
@@ -331,10 +329,8 @@ def test_recurrences_are_declared_and_described(ws):
     at.cards.update(card, order=1)
     daily = declare(cards=[ps.Card("Report", recurrence={"rule": "FREQ=DAILY"})])
     ps.apply(ps.plan(at, daily))
-    assert {item.key: item.recurrence and item.recurrence.rule for item in at.cards.list()} == {
-        "LAU-1": "FREQ=DAILY",
-        "LAU-2": None,
-    }
+    rules = {item.key: item.recurrence and item.recurrence.rule for item in at.cards.list()}
+    assert rules == {"LAU-1": "FREQ=DAILY", "LAU-2": None}
     assert not ps.plan(at, daily)
     earlier = [ps.Card("Report", key="LAU-2", recurrence={"rule": "FREQ=WEEKLY"})]
     assert plan_problems(at, declare(cards=earlier)) == [
