@@ -44,9 +44,7 @@ def record_emitting_units(units: Units) -> set[UnitOfWork]:
 @pytest.mark.race
 @pytest.mark.parametrize("listens", [False, pytest.param(True, id="through SQLAlchemy")])
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def test_one_of_several_callers_deletes_an_item(
-    kind: str, listens: bool, rounds: int, request: pytest.FixtureRequest
-) -> None:
+def test_one_of_several_callers_deletes_an_item(kind, listens, rounds, request):
     wrong = []
     for _ in range(rounds):
         with ExitStack() as stack:

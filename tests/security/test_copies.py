@@ -51,9 +51,7 @@ def copied_world(
 
 @pytest.mark.slow("calls each endpoint twice")
 @pytest.mark.wide(when="operations")
-def test_copy_answers_every_read_like_the_original(
-    permission_world: PermissionWorld, copied_world: PermissionWorld
-):
+def test_copy_answers_every_read_like_the_original(permission_world, copied_world):
     differences = []
     with copied_world.sandbox.transaction():
         for row in ROWS:

@@ -88,9 +88,7 @@ def test_each_nullable_filter_accepts_none(permission_world: PermissionWorld, ro
             assert answer.status == 200, (name, answer.body)
 
 
-def test_field_that_is_not_read_is_named(
-    shared_permission_world: PermissionWorld, monkeypatch: pytest.MonkeyPatch
-):
+def test_field_that_is_not_read_is_named(shared_permission_world, monkeypatch):
     for module in (board_finding, board_listing):
         monkeypatch.setattr(module, "read_parameters", lambda request: {})
     (row,) = (row for row in SERVED if row.operation == "cards.list")

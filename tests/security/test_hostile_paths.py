@@ -38,9 +38,7 @@ def send_to(
 
 @pytest.mark.slow("calls each endpoint with several paths")
 @each_row(row for row in SERVED if row.parameters)
-def test_missing_and_foreign_items_are_answered_like_unknown_ones(
-    permission_world: PermissionWorld, row: Row
-):
+def test_missing_and_foreign_items_are_answered_like_unknown_ones(permission_world, row):
     different = []
     for persona in sample_personas(permission_world, row):
         for parameter in row.parameters:

@@ -81,9 +81,7 @@ def test_each_tool_has_arguments():
 
 @pytest.mark.slow("tries each cell of the permission table")
 @for_each("name", ARGUMENTS)
-def test_tool_gives_each_persona_the_answer_of_the_table(
-    server: Running, permission_world: PermissionWorld, name: str
-):
+def test_tool_gives_each_persona_the_answer_of_the_table(server, permission_world, name):
     row = ROW_BY_OPERATION[TOOLS[name].action.endpoint.operation]
     wrong = []
     personas = [persona for persona in PERSONAS if row.cells[persona] != NOT_APPLICABLE]
@@ -125,9 +123,7 @@ def test_item_from_elsewhere_is_not_found(server: Running, permission_world: Per
 
 
 @for_each("persona", PERSONAS)
-def test_each_valid_token_may_call_the_endpoint(
-    server: Running, permission_world: PermissionWorld, persona: str
-):
+def test_each_valid_token_may_call_the_endpoint(server, permission_world, persona):
     row = ROW_BY_OPERATION["mcp.endpoint"]
     answer = post(
         server, {"jsonrpc": "2.0", "id": 1, "method": "ping"}, permission_world.bearer(persona, row)

@@ -49,9 +49,7 @@ def test_bad_request_returns_400_only_where_a_good_one_succeeds(permission_world
 
 @pytest.mark.slow("calls each endpoint with several paths")
 @each_row(row for row in SERVED if row.parameters)
-def test_bad_request_for_an_unknown_item_is_answered_like_a_good_one(
-    permission_world: PermissionWorld, row: Row
-):
+def test_bad_request_for_an_unknown_item_is_answered_like_a_good_one(permission_world, row):
     wrong = []
     for persona in sample_personas(permission_world, row):
         for parameter in row.parameters:

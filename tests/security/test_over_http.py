@@ -32,9 +32,7 @@ def call_over_http(server: Reachable) -> Callable[..., Reply]:
 @for_each(
     "operation", ["organizations.get", "workspaces.get", "cards.get", "comments.delete", "labels.update"]
 )
-def test_path_that_is_not_found_is_answered_over_http_as_in_process(
-    server: Reachable, permission_world: PermissionWorld, operation: str
-):
+def test_path_that_is_not_found_is_answered_over_http_as_in_process(server, permission_world, operation):
     row = ROW_BY_OPERATION[operation]
     params, different = make_path_params(permission_world, row, UNRESTRICTED), []
     for parameter in row.parameters:

@@ -17,7 +17,7 @@ from tests.conftest import RUN
 from tests.security.cells import find_wrong_cells, sample_cells
 from tests.security.each_row import each_row
 from tests.security.permission_world import PermissionWorld, copy_permission_world
-from tests.security.table import SERVED, USERS, Row
+from tests.security.table import SERVED, USERS
 from tests.server.processes import run_script
 from tests.server.running import Reply
 from tests.support.databases import KINDS
@@ -64,9 +64,7 @@ def shell(request: pytest.FixtureRequest, shared_permission_world: PermissionWor
 
 
 @each_row(SERVED)
-def test_each_persona_gets_the_answer_of_the_table_over_each_shell(
-    permission_world: PermissionWorld, shell: Shell, row: Row
-):
+def test_each_persona_gets_the_answer_of_the_table_over_each_shell(permission_world, shell, row):
     cells = sample_cells(row, shell.name, is_sqlite=permission_world.core.database.is_sqlite)
     if shell.has_users and row.operation in HOST_ANSWERS:
         cells = [

@@ -9,9 +9,8 @@ from hypothesis import settings
 
 from stellary.contract.port import RawResponse
 from tests.security.good_requests import send
-from tests.security.permission_world import PermissionWorld
 from tests.security.random_requests import RandomRequest, RequestMaker
-from tests.security.table import SERVED, Row
+from tests.security.table import SERVED
 from tests.support.core_parts import SERVICES
 
 ROUND = 25
@@ -41,9 +40,7 @@ def find_problem(answer: RawResponse) -> str | None:
 @pytest.mark.slow("sends random requests to each endpoint")
 @pytest.mark.wide(when="operations")
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation)
-def test_random_requests_are_answered_below_500(
-    permission_world: PermissionWorld, row: Row, request: pytest.FixtureRequest
-):
+def test_random_requests_are_answered_below_500(permission_world, row, request):
     seed = request.config.getoption("--fuzz-seed")
     long = settings.get_current_profile_name() == "long"
     count = request.config.getoption("--fuzz-count") or (settings().max_examples if long else ROUND)

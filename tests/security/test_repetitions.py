@@ -54,9 +54,7 @@ def repeat(permission_world: PermissionWorld, row: Row, params: PathParams | Non
 
 @pytest.mark.slow("repeats a request to each endpoint")
 @each_row(KEYED)
-def test_repetition_gets_the_first_response_and_has_no_effect(
-    permission_world: PermissionWorld, row: Row
-) -> None:
+def test_repetition_gets_the_first_response_and_has_no_effect(permission_world, row):
     repeat(permission_world, row)
 
 
@@ -80,9 +78,7 @@ def test_renamed_address_gets_the_first_response(permission_world: PermissionWor
 
 
 @pytest.mark.parametrize("operation", ["projects.create", "trash.restore", "workspaces.create"])
-def test_caller_who_lost_access_does_not_get_the_first_response(
-    permission_world: PermissionWorld, operation: str
-) -> None:
+def test_caller_who_lost_access_does_not_get_the_first_response(permission_world, operation):
     row = ROW_BY_OPERATION[operation]
     params = make_path_params(permission_world, row, "OA")
     assert send(permission_world, row, "OA", params, idempotency_key="k").status < 300

@@ -265,9 +265,7 @@ def check_call(call_api: SendRequest, permission_world: PermissionWorld, call: C
 
 @pytest.mark.slow("calls each endpoint of the reference")
 @for_each("call", CALLED.values())
-def test_call_of_the_reference_returns_the_published_response(
-    call_api: SendRequest, permission_world: PermissionWorld, call: Call
-):
+def test_call_of_the_reference_returns_the_published_response(call_api, permission_world, call):
     check_call(call_api, permission_world, call)
 
 

@@ -189,9 +189,7 @@ def test_variable_is_read(variable: str, text: str, field: str, value: object):
         ),
     ],
 )
-def test_invalid_value_is_one_sentence_that_names_the_variable(
-    variable: str, texts: list[str], sentence: str
-):
+def test_invalid_value_is_one_sentence_that_names_the_variable(variable, texts, sentence):
     for text in texts:
         with pytest.raises(SettingsError) as raised:
             from_environment({variable: text})

@@ -105,9 +105,7 @@ PASSWORDS = {"currentPassword": PASSWORD, "newPassword": "another horse"}
     ],
     ids=["removed", "left", "workspace", "organization", "password"],
 )
-def test_stream_ends_when_access_is_lost(
-    server: Running, world, board, events, by_member, method, path, body
-):
+def test_stream_ends_when_access_is_lost(server, world, board, events, by_member, method, path, body):
     member = world.person("bob")
     board.join(member)
     with listening(server, events, world.bearer(member)) as client:

@@ -295,9 +295,7 @@ async def test_job_that_waits_for_too_long_is_rejected(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("inspection_seconds", [0, 60])
-async def test_job_whose_client_has_left_does_not_run(
-    monkeypatch: pytest.MonkeyPatch, inspection_seconds: int
-):
+async def test_job_whose_client_has_left_does_not_run(monkeypatch, inspection_seconds):
     monkeypatch.setattr(threads, "INSPECTION_SECONDS", inspection_seconds)
     pool = Pool("test", 1, 20)
     blocked, done = Blocked(pool), []

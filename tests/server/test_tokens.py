@@ -83,9 +83,7 @@ def test_another_algorithm_is_refused(server_with_secret: Running, genuine: Any,
         {"jwk": {"kty": "oct", "k": ""}},
     ],
 )
-def test_header_of_a_token_does_not_choose_the_key(
-    server_with_secret: Running, genuine: Any, more: dict[str, Any]
-):
+def test_header_of_a_token_does_not_choose_the_key(server_with_secret, genuine, more):
     header, claims = genuine
     for guess in ("", "\0" * 32, "/dev/null"):
         assert status(server_with_secret, sign({**header, **more}, claims, secret=guess)) == 401
@@ -100,9 +98,7 @@ def test_header_of_a_token_does_not_choose_the_key(
         *({name: ...} for name in ("exp", "iat", "sub", "gen")),
     ],
 )
-def test_missing_or_invalid_claim_is_rejected(
-    server_with_secret: Running, genuine: Any, changed: dict[str, Any]
-):
+def test_missing_or_invalid_claim_is_rejected(server_with_secret, genuine, changed):
     header, claims = genuine
     sent = {name: value for name, value in {**claims, **changed}.items() if value is not ...}
     assert status(server_with_secret, sign(header, sent)) == 401

@@ -101,9 +101,7 @@ def test_rate_does_not_concern_the_spans_within_another(spans: list[RecordedSpan
         assert spans[0].parent == 99
 
 
-def test_dropped_span_is_the_current_one_only_in_the_trace_of_another_program(
-    spans: list[RecordedSpan], monkeypatch
-):
+def test_dropped_span_is_the_current_one_only_in_the_trace_of_another_program(spans, monkeypatch):
     monkeypatch.setattr(RecordedSpan, "is_recording", lambda span: False)
     for sent in ({}, {"traceparent": TRACEPARENT}):
         carried: dict[str, str] = {}
