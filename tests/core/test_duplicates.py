@@ -128,9 +128,7 @@ def count_rows(uow: UnitOfWork) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("module", CASES)
-def test_host_can_continue_a_unit_after_a_refused_duplicate(
-    board: AgentApi, module: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_host_can_continue_a_unit_after_a_refused_duplicate(board, module, monkeypatch):
     write = CASES[module](board)
     # Otherwise a key is refused before it is written, unless a concurrent unit takes it in between.
     monkeypatch.setattr(projects, "taken_keys", lambda *_: set())

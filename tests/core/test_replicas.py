@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 import attrs
-import pytest
 
 from stellary.core.db import replicas
 from stellary.core.db.replicas import EVERYONE, open_replicas
@@ -33,9 +32,7 @@ class Store:
         return [self.positions.get(name) for name in names]
 
 
-def test_writes_share_their_positions_again_although_each_check_meets_one(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_writes_share_their_positions_again_although_each_check_meets_one(postgres_url, monkeypatch):
     monkeypatch.setattr(replicas, "CHECK_SECONDS", 0.01)
     with closing(Database(postgres_url)) as primary:
         opened = open_replicas(postgres_url, primary, [postgres_url])

@@ -694,9 +694,7 @@ def test_race_ends_well_with_the_lock(board: AgentApi, lock: Lock) -> None:
 
 @pytest.mark.slow("races without a lock")
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: f"{lock} {lock.race.__name__}")
-def test_race_goes_wrong_without_the_lock(
-    board: AgentApi, lock: Lock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_race_goes_wrong_without_the_lock(board, lock, monkeypatch):
     lock.take_out(monkeypatch)
     with pytest.raises(AssertionError):
         lock.race(board)

@@ -57,9 +57,7 @@ def test_observer_is_told_nothing_after_its_end(core: Core):
     assert len(observer.units) == 1
 
 
-def test_statements_of_the_next_unit_on_the_connection_do_not_count(
-    core: Core, observing: Observing, monkeypatch
-):
+def test_statements_of_the_next_unit_on_the_connection_do_not_count(core, observing, monkeypatch):
     """Another thread may get the connection before the unit has ended."""
     end = UnitTimes.end
 

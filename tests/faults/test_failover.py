@@ -103,9 +103,7 @@ def test_writes_continue_after_the_loss_of_a_primary(cluster: Cluster, rounds: i
         pytest.param(2, b"H", repeat(7), {}, False, id="with an answer"),
     ],
 )
-def test_witness_releases_a_primary(
-    monkeypatch, votes: int, answer: bytes, terms: Iterator[int], changes: dict, released: bool
-):
+def test_witness_releases_a_primary(monkeypatch, votes, answer, terms, changes, released):
     monkeypatch.setenv("ETCD_NAME", "2")
     monkeypatch.setenv("ETCD_ADVERTISE_CLIENT_URLS", "")
     main = runpy.run_path(str(EXAMPLES / "witness.py"))["main"]

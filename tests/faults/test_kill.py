@@ -137,9 +137,7 @@ def send_webhooks(url: str, log: str) -> None:
 
 @pytest.mark.slow("kills a process again and again")
 @pytest.mark.wide(when="faults")
-def test_no_webhook_message_is_lost_and_few_are_repeated(
-    tmp_path, core: Core, database_url: str, rounds: int, monkeypatch
-):
+def test_no_webhook_message_is_lost_and_few_are_repeated(tmp_path, core, database_url, rounds, monkeypatch):
     monkeypatch.setattr(claims, "ABSENT_SECONDS", 0)
     monkeypatch.setattr(claims, "CHECK_SECONDS", 0.01)
     board = Board(World(core), World(core).person("ann"))

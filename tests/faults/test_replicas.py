@@ -182,9 +182,7 @@ MIXES = {
 
 
 @pytest.mark.parametrize("name", MIXES)
-def test_reads_add_no_statement_to_the_primary(
-    scene: Scene, databases: list[PostgresServer], rounds: int, name: str
-):
+def test_reads_add_no_statement_to_the_primary(scene, databases, rounds, name):
     """Reads reach the primary only if a replica is late, which it can be on a busy machine, and ``added_max`` allows.
 
     A read has one statement at least, and a write eight. So the share of the primary depends on the reads.

@@ -127,9 +127,7 @@ def test_file_store_of_a_host_runs(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out == "Draft.\n"
 
 
-def test_host_extends_the_core(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+def test_host_extends_the_core(database_url, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["extending.py", database_url])
     example("extending")
     assert capsys.readouterr().out.splitlines() == [

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from stellary import AsyncStellary, Stellary
 from stellary.core import Core
 from tests.journeys.test_examples import example
@@ -11,9 +9,7 @@ from tests.journeys.test_examples import example
 LEFT = "its content is not in the file: download it from the source, and upload it to the card"
 
 
-def test_project_is_copied_to_another_workspace(
-    core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_project_is_copied_to_another_workspace(core, tmp_path, capsys):
     client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     client.organizations.create(name="Acme", slug="acme")
     for slug in ("eng", "ops"):

@@ -84,9 +84,7 @@ def rows(frame: Any) -> list[dict[str, Any]]:
 
 
 @each_backend
-def test_frame_of_cards_has_names_dates_categories_and_custom_fields(
-    board: ProjectHandle, client: Stellary, backend
-):
+def test_frame_of_cards_has_names_dates_categories_and_custom_fields(board, client, backend):
     with client.capture() as calls:
         frame = board.cards.frame(backend=backend)
     assert [call.operation for call in calls] == [
@@ -294,9 +292,7 @@ async def test_async_handles_make_and_take_frames(board: ProjectHandle, core: Co
 
 
 @each_backend
-def test_lists_without_a_project_and_lists_of_values_become_frames(
-    board: ProjectHandle, client: Stellary, backend
-):
+def test_lists_without_a_project_and_lists_of_values_become_frames(board, client, backend):
     ws = client.workspace("acme", "eng")
     (launch,) = rows(ws.projects.portfolio().frame(backend=backend))
     facts = launch["name"], launch["by_status.open"], launch["members"][0]["name"]

@@ -13,7 +13,6 @@ from stellary import Invalid, NotFound, Stellary
 from stellary.client.methods.projects import ProjectHandle
 from stellary.contract.cards import CardInColumn
 from stellary.contract.project_imports import ImportedProject, ImportProject
-from stellary.core import Core
 from tests.support.colours import COLOURS, resolve
 
 SIZE = 200_000
@@ -77,9 +76,7 @@ def test_import_all_imports_projects(client: Stellary):
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-async def test_progress_true_draws_a_bar_for_each_method(
-    core: Core, project: ProjectHandle, colour: Any, tmp_path: Path, capsys: Capture
-):
+async def test_progress_true_draws_a_bar_for_each_method(core, project, colour, tmp_path, capsys):
     client = colour.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     ws = client.workspace("acme", "eng")
     at = ws.project(project.id)

@@ -15,7 +15,6 @@ import pytest
 
 from stellary import Stellary
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
-from stellary.core import Core
 from tests.journeys.test_examples import EXAMPLES
 from tests.server.processes import clean_environment
 from tests.server.running import running
@@ -113,9 +112,7 @@ def start() -> Iterator[Callable[[str, int, Path], Program]]:
 
 
 @pytest.mark.slow("starts a process")
-def test_receiver_processes_each_message_once_and_rejects_forged_ones(
-    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., Program]
-):
+def test_receiver_processes_each_message_once_and_rejects_forged_ones(core, tmp_path, monkeypatch, start):
     monkeypatch.setattr(retries, "PAUSES", (retries.PAUSES[0] / 50,) * 200)
     core.env.webhook_sender, core.env.private_webhooks = HttpWebhookSender(), True
     core.webhook_worker = WebhookWorker(core.units, core.claims)

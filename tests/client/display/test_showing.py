@@ -171,9 +171,7 @@ def test_show_without_view_raises():
             project.scope("6" * 24).show("gantt")
 
 
-def test_show_without_rich_prints_plain_text(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+def test_show_without_rich_prints_plain_text(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "rich.console", None)
     with Stellary.embedded(port()) as client:
         client.workspace("acme", "eng").project("6" * 24).labels.show()

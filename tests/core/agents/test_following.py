@@ -113,9 +113,7 @@ def test_deleted_mission_ends_its_stream(board: AgentApi, client):
         list(handle(board, client, mission).stream())
 
 
-def test_embedded_stream_sends_heartbeats_and_checks_its_reader(
-    board: AgentApi, monkeypatch: pytest.MonkeyPatch
-):
+def test_embedded_stream_sends_heartbeats_and_checks_its_reader(board, monkeypatch):
     monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.1)
     mission = board.mission(board.agent("supervised"), "set priority high")
     clock, bearer = board.world.stop_clock(), board.world.bearer(board.owner)

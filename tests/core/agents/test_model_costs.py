@@ -102,9 +102,7 @@ def test_mission_without_a_model_uses_nothing(board: AgentApi):
     assert read_usage(board)["days"] == []
 
 
-def test_usage_of_earlier_days_is_listed_for_the_days_that_are_asked_for(
-    board: AgentApi, provider: Provider, clock
-):
+def test_usage_of_earlier_days_is_listed_for_the_days_that_are_asked_for(board, provider, clock):
     provider.answers = [{"content": "Hi."}]
     board.run_mission(start(board))
     clock.advance(timedelta(days=2))
@@ -125,9 +123,7 @@ def test_every_request_limits_the_answer(board: AgentApi, provider: Provider):
 
 
 @pytest.mark.parametrize("budgets", [{"mission": 100}, {"daily": 100}])
-def test_budget_ends_a_mission_and_notifies_its_creator(
-    board: AgentApi, provider: Provider, budgets: dict[str, int]
-):
+def test_budget_ends_a_mission_and_notifies_its_creator(board, provider, budgets):
     set_budgets(board, **budgets)
     provider.answers = [calls(list_projects={})]
     mission = board.run_mission(start(board))
@@ -141,9 +137,7 @@ def test_budget_ends_a_mission_and_notifies_its_creator(
     assert [sentence in str(notification) for notification in ask(board, "GET", "/notifications")] == [True]
 
 
-def test_person_who_delegated_a_mission_gets_one_answer_when_its_budget_ends(
-    board: AgentApi, provider: Provider
-):
+def test_person_who_delegated_a_mission_gets_one_answer_when_its_budget_ends(board, provider):
     set_budgets(board, mission=100)
     provider.answers = [calls(list_projects={})]
     card = board.card()

@@ -247,9 +247,7 @@ REFUSALS = [
 
 @ON_SQLITE
 @pytest.mark.parametrize(("answer", "why"), REFUSALS)
-def test_permanent_error_of_an_endpoint_ends_the_mission(
-    board: AgentApi, provider: Provider, caplog: pytest.LogCaptureFixture, answer: Failure, why: str
-):
+def test_permanent_error_of_an_endpoint_ends_the_mission(board, provider, caplog, answer, why):
     caplog.set_level(logging.DEBUG, "stellary.core")
     provider.answers = [answer]
     mission = board.mission(agent(board, "autonomous"), "Say hi")
@@ -277,9 +275,7 @@ TROUBLES = [
 @pytest.mark.slow("runs each mission five times")
 @ON_SQLITE
 @pytest.mark.parametrize(("answer", "why"), TROUBLES)
-def test_mission_ends_after_five_failed_tries(
-    board: AgentApi, provider: Provider, caplog: pytest.LogCaptureFixture, answer: Any, why: str, clock
-):
+def test_mission_ends_after_five_failed_tries(board, provider, caplog, answer, why, clock):
     if isinstance(answer, Hangs):
         use_provider(board, provider, seconds=0.2)
     provider.answers = [answer]

@@ -102,9 +102,7 @@ def test_card_that_a_rule_fails_on_is_answered_as_it_is(board: AutomationApi):
 
 
 @pytest.mark.parametrize("trigger", [None, "task_moved", "task_created"])
-def test_response_takes_no_additional_statement_without_acting_rules(
-    board: AutomationApi, statements, trigger
-):
+def test_response_takes_no_additional_statement_without_acting_rules(board, statements, trigger):
     """A rule for something else, or whose conditions do not hold, costs what it has cost before."""
     card = board.card()
     if trigger is not None:

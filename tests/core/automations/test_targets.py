@@ -115,9 +115,7 @@ NO_ID, NO_NAME = " must be the id of an existing item", " must be the id or the 
         ("customFields.Size", "eq", "XL", "value must be one of the field's options"),
     ],
 )
-def test_condition_on_an_unknown_item_is_refused(
-    board: AutomationApi, ids_by_name, field, op, value, message
-):
+def test_condition_on_an_unknown_item_is_refused(board, ids_by_name, field, op, value, message):
     assert refusal(board, when(field, op, value)).startswith(f"conditions.all[1].any[0].{message}")
 
 

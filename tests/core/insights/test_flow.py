@@ -186,9 +186,7 @@ def start(world: World) -> Callable[[], Player]:
         max_size=25,
     )
 )
-def test_flow_is_the_board_at_the_end_of_each_day(
-    start: Callable[[], Player], steps: list[tuple[str, int, int]]
-):
+def test_flow_is_the_board_at_the_end_of_each_day(start, steps):
     player = start()
     for action, number, days in steps:
         player.act(action, number)
@@ -237,9 +235,7 @@ def test_card_that_is_brought_back_after_an_import_counts(start: Callable[[], Pl
 
 
 @pytest.mark.parametrize("kinds", [("column",), ("column", "card")], ids=["moved", "in the trash"])
-def test_card_that_returns_to_a_restored_column_is_completed_when_it_was(
-    start: Callable[[], Player], kinds: tuple[str, ...]
-):
+def test_card_that_returns_to_a_restored_column_is_completed_when_it_was(start, kinds):
     player = start()
     to_do, _, done = player.board.columns.list()
     card = player.board.column(done).cards.create(title="Write")
@@ -300,9 +296,7 @@ def test_figures_of_a_board(start: Callable[[], Player]):
     assert (earlier.remaining, earlier.lead_time.cards) == ([4, 3, 3], 1)
 
 
-def test_the_oldest_cards_in_progress_are_listed(
-    start: Callable[[], Player], monkeypatch: pytest.MonkeyPatch
-):
+def test_the_oldest_cards_in_progress_are_listed(start, monkeypatch):
     player = start()
     to_do, doing, _ = player.board.columns.list()
     cards = [player.board.column(to_do).cards.create(title=title) for title in "ABC"]
@@ -399,9 +393,7 @@ def test_days_are_checked(start: Callable[[], Player], parameters: dict[str, Any
 
 
 @pytest.mark.slow("creates 1,100 cards")
-def test_many_changes_are_read_in_pages_up_to_a_limit(
-    start: Callable[[], Player], monkeypatch: pytest.MonkeyPatch
-):
+def test_many_changes_are_read_in_pages_up_to_a_limit(start, monkeypatch):
     player = start()
     column = player.board.columns.list()[0]
     for number in (500, 500, 100):
@@ -415,9 +407,7 @@ def test_many_changes_are_read_in_pages_up_to_a_limit(
 
 
 @pytest.mark.slow("records ten changes")
-def test_reading_ends_when_the_client_leaves_and_counts_changes_of_any_kind(
-    start: Callable[[], Player], monkeypatch: pytest.MonkeyPatch
-):
+def test_reading_ends_when_the_client_leaves_and_counts_changes_of_any_kind(start, monkeypatch):
     player = start()
     card = player.board.cards.create(player.board.columns.list()[0], title="Write")
     for number in range(4):

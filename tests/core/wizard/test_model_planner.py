@@ -272,9 +272,7 @@ def test_a_model_that_makes_no_sense_at_all_is_done_without(api: DraftApi):
     assert len(ready.requests) == 2
 
 
-def test_missing_model_library_leads_to_a_plan_without_a_model(
-    api: DraftApi, monkeypatch: pytest.MonkeyPatch
-):
+def test_missing_model_library_leads_to_a_plan_without_a_model(api, monkeypatch):
     model = Scripted(api, PLAN)
     for module in ("pydantic_ai", "pydantic_ai.exceptions"):
         monkeypatch.setitem(sys.modules, module, None)
@@ -325,9 +323,7 @@ def test_an_endpoint_is_asked_for_what_has_a_shape(api: DraftApi, provider: Prov
         (calls(final_result='{"score": '), "returned an invalid answer"),
     ],
 )
-def test_whatever_an_endpoint_does_a_draft_is_made(
-    api: DraftApi, provider: Provider, caplog: pytest.LogCaptureFixture, answer: Any, why: str
-):
+def test_whatever_an_endpoint_does_a_draft_is_made(api, provider, caplog, answer, why):
     caplog.set_level(logging.DEBUG, "stellary.core")
     if isinstance(answer, Hangs):
         use_provider(api, provider, seconds=0.3)
