@@ -135,8 +135,7 @@ def _count_skips(reporter: Any) -> Counter[str]:
 @pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> int:
     """Return the number of rounds of a race."""
-    count: int = request.config.getoption("--rounds")
-    return count
+    return request.config.getoption("--rounds")
 
 
 @pytest.fixture
@@ -161,8 +160,7 @@ def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
 def database_url(request: pytest.FixtureRequest) -> str:
     """Return the URL of a fresh and migrated database: the test runs once on SQLite and once on PostgreSQL."""
     fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
-    url: str = request.getfixturevalue(fixture)
-    return url
+    return request.getfixturevalue(fixture)
 
 
 @pytest.fixture

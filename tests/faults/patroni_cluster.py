@@ -150,8 +150,7 @@ class Node:
             suppress(OSError, ValueError),
             urlopen(f"http://{self.find_address(8008)}/{of}", timeout=1) as reply,
         ):
-            status: dict[str, Any] = orjson.loads(reply.read())
-            return status
+            return orjson.loads(reply.read())
         return {}
 
 

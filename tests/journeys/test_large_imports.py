@@ -33,8 +33,7 @@ class InterruptedPort:
             self.added += 1
             if self.added in self.failing:
                 raise ServerError("the machine has gone")
-        response: RawResponse = self.port.send(request)
-        return response
+        return self.port.send(request)
 
 
 def large_file() -> dict[str, Any]:

@@ -262,8 +262,7 @@ class PermissionWorld:
         agents, limit = f"{workspace.path}/agents", {"maxActions": 10_000, "windowSeconds": 60}
         body = {"name": f"{mode} {len(tools)}", "autonomyMode": mode, "tools": tools, "rateLimit": limit}
         agent = self.ask(owner, "POST", agents, body)
-        token: str = self.ask(owner, "POST", f"{agents}/{agent['id']}/tokens", {"name": "own"})["token"]
-        return token
+        return self.ask(owner, "POST", f"{agents}/{agent['id']}/tokens", {"name": "own"})["token"]
 
     def _create_items(self, owner: str, workspace: Workspace, member: str = "VICTIM") -> PathParams:
         """Create a project with one item of each kind, and return their path parameters."""
@@ -352,8 +351,7 @@ class PermissionWorld:
         """Create a card, delete it, and return the id of its entry in the trash."""
         card = self.ask(owner, "POST", cards, {"title": "Trashed"})
         self.ask(owner, "DELETE", f"{project}/cards/{card['id']}")
-        entry_id: str = self.ask(owner, "GET", f"{workspace.path}/trash?limit=1")[0]["id"]
-        return entry_id
+        return self.ask(owner, "GET", f"{workspace.path}/trash?limit=1")[0]["id"]
 
     def _create_pilotage(self, owner: str, workspace: Workspace) -> PathParams:
         """Create one item of each kind of the workspace's pilotage, and return their ids."""
@@ -483,8 +481,7 @@ class PermissionWorld:
         slug = f"gone-{person_id}"
         self.world.ask(bearer, "POST", "/organizations", {"name": "Gone", "slug": slug})
         self.world.ask(bearer, "DELETE", f"/organizations/{slug}")
-        entry_id: str = self.world.ask(bearer, "GET", "/trash")[0]["id"]
-        return entry_id
+        return self.world.ask(bearer, "GET", "/trash")[0]["id"]
 
 
 @attrs.frozen

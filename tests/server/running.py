@@ -101,8 +101,7 @@ class Reachable:
         """Register a user, and return the token of the login."""
         answer = self.ask("POST", "/auth/register", {"email": f"{name}@example.com", "password": password})
         assert answer.status == 201, answer
-        token: str = answer.json["access_token"]
-        return token
+        return answer.json["access_token"]
 
 
 class Running(Reachable):

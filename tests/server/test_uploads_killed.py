@@ -41,8 +41,7 @@ class Uploader:
 
     def list_deleted(self, server: Forked) -> list[dict[str, Any]]:
         """Return the attachments in the trash, whose files are kept."""
-        items: list[dict[str, Any]] = server.ask("GET", self.trash, token=self.token).json
-        return items
+        return server.ask("GET", self.trash, token=self.token).json
 
     def upload_until_killed(self, server: Forked, seed: int) -> None:
         enough = threading.Semaphore(0)

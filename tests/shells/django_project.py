@@ -155,8 +155,7 @@ def call(kind: str) -> dict[str, Any]:
     run(client.alogout() if kind == "asgi" else client.logout())
 
     def use_token() -> int:
-        status: int = send("GET", "/organizations", authorization=f"Bearer {token}").status_code
-        return status
+        return send("GET", "/organizations", authorization=f"Bearer {token}").status_code
 
     facts["token"] = [use_token()]
     # Django sends no signal for this change.

@@ -76,8 +76,7 @@ class Client:
 
     @property
     def status(self) -> int:
-        status: int = self.sent[0]["status"]
-        return status
+        return self.sent[0]["status"]
 
 
 def make_app(core: Core, **options: Any) -> AsgiApp:

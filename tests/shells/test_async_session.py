@@ -55,8 +55,7 @@ class Host:
 
     async def count_notes(self) -> int:
         async with self.session() as session:
-            count: int = (await session.scalars(text("SELECT count(*) FROM notes"))).one()
-            return count
+            return (await session.scalars(text("SELECT count(*) FROM notes"))).one()
 
     def list_titles(self) -> list[str]:
         work = self.core.run(

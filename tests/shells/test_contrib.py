@@ -33,8 +33,7 @@ def serving_fastapi(core: Core, **options: Any) -> Iterator[Reachable]:
 
     @app.get("/")
     def greet(request: Request) -> str:
-        greeting: str = request.state.greeting
-        return greeting
+        return request.state.greeting
 
     @app.get("/fail")
     def fail() -> None:

@@ -63,8 +63,7 @@ class Client:
     def open_ticket(self, title: str = "It burns") -> str:
         created = self.ask("POST", "/tickets", title=title)
         assert created.status_code == 201, created.text
-        card_id: str = created.json["id"]
-        return card_id
+        return created.json["id"]
 
 
 def create_tenant(app: Flask, slug: str) -> Client:

@@ -52,8 +52,7 @@ def results(site: Path) -> dict[str, list[str]]:
     command = [NODE, HERE / "search.cjs", site, json.dumps([*FIRST, "xylophone"])]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    locations: dict[str, list[str]] = json.loads(done.stdout)
-    return locations
+    return json.loads(done.stdout)
 
 
 @for_each("query", FIRST)

@@ -46,8 +46,7 @@ class Page:
             message = await self._receive()
             if message.get("id") == self._number:
                 assert "error" not in message, message
-                result: dict[str, Any] = message["result"]
-                return result
+                return message["result"]
 
     async def open(self, url: str) -> None:
         """Open a URL, and wait until it is loaded."""
@@ -80,13 +79,11 @@ class Page:
         """Return what axe finds on the page, with all of its rules, each with the first element."""
         await self.evaluate(AXE.read_text())
         script = "axe.run().then(found => found.violations.map(rule => `${rule.id}: ${rule.nodes[0].html}`))"
-        violations: list[str] = await self.evaluate(script)
-        return violations
+        return await self.evaluate(script)
 
     async def read_text(self) -> str:
         """Return the visible text of the page."""
-        text: str = await self.evaluate("document.body.innerText")
-        return text
+        return await self.evaluate("document.body.innerText")
 
     async def fill_in(self, fields: dict[str, str], button: str) -> None:
         """Fill in the form that has a button, press the button, and wait for the next page.

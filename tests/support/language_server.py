@@ -110,5 +110,4 @@ class LanguageServer:
             if name.lower() == b"content-length":
                 length = int(value)
         assert length, "the language server has ended"
-        message: dict[str, Any] = json.loads(self._process.stdout.read(length))
-        return message
+        return json.loads(self._process.stdout.read(length))

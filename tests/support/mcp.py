@@ -22,8 +22,7 @@ class Outcome:
     def status(self) -> int:
         """The status with which the API answers the same request."""
         if self.failed:
-            status: int = self.data["statusCode"]
-            return status
+            return self.data["statusCode"]
         return 202 if self.texts[0].startswith("Nothing has been changed yet") else 200
 
 

@@ -84,8 +84,7 @@ def _connect(dialect: Any, path: str, **options: Any) -> sqlite3.Connection:
         # Another library, or an asynchronous driver: the file is not used again.
         forget(path)
     if path not in _files or os.getpid() != _owner:
-        connection: sqlite3.Connection = dialect.loaded_dbapi.connect(path, **options)
-        return connection
+        return dialect.loaded_dbapi.connect(path, **options)
     # The engines of cores set a timeout; the connections of others have settings of their own.
     connection = _take(path, options) if "timeout" in options else sqlite3.connect(path, **options)
     _open[id(connection)] = path

@@ -19,8 +19,7 @@ def count_rows(core: Core, table: sa.Table, *conditions: sa.ColumnElement[bool])
     """Return the number of rows of a table, or of those that meet conditions."""
     with core.view(NOBODY) as uow:
         count = sa.select(sa.func.count()).select_from(table).where(*conditions)
-        number: int = uow.connection.execute(count).scalar_one()
-        return number
+        return uow.connection.execute(count).scalar_one()
 
 
 def read_rows(core: Core) -> dict[str, list[Any]]:
