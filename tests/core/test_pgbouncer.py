@@ -127,7 +127,7 @@ def test_an_old_database_is_migrated_through_the_pooler_or_past_it(
     next_version.use_all_operations()
     server, name = Postgres(request.config.stash[RUN]), f"stellary_pooled_{secrets.token_hex(8)}"
     url = url_of(server.server(), name)
-    with server.administrator() as administrator, pgbouncer.run_pgbouncer(url, tmp_path) as pooled_url:
+    with server.connect() as administrator, pgbouncer.run_pgbouncer(url, tmp_path) as pooled_url:
         administrator.execute(statement("CREATE DATABASE {}", name))
         with closing(Core(pooled_url, direct_database=url if is_direct else None)) as core:
             with core.database.open_raw() as connection:

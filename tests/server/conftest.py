@@ -4,12 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 import time_machine
-from aiosmtpd.controller import Controller
 
 from stellary.core import Core
-from tests.server.mailbox import Box
+from tests.server.mailbox import Box, running_mailbox
 from tests.server.running import Running, running
-from tests.support.ports import free_port
 
 
 @pytest.fixture
@@ -30,10 +28,8 @@ def sqlite_server(sqlite_core: Core) -> Iterator[Running]:
 def mailbox() -> Iterator[tuple[Box, int]]:
     """Yield the mailbox and the port of a mail server on this machine."""
     box = Box()
-    controller = Controller(box, hostname="127.0.0.1", port=free_port())
-    controller.start()
-    yield box, controller.port
-    controller.stop()
+    with running_mailbox(box) as port:
+        yield box, port
 
 
 @pytest.fixture

@@ -1,6 +1,13 @@
 """A mail server for tests."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.support.ports import free_port
 
 
 class Box:
@@ -23,3 +30,12 @@ class Box:
             return "550 no such mailbox"
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+
+@contextmanager
+def running_mailbox(box: Box, port: int | None = None, **options: Any) -> Iterator[int]:
+    """Run the mail server of a mailbox until the block ends, and yield its port."""
+    controller = Controller(box, hostname="127.0.0.1", port=port or free_port(), **options)
+    controller.start()
+    yield controller.port
+    controller.stop()

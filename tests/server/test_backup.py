@@ -43,7 +43,7 @@ def restore(settings: Settings, folder: Path, request: pytest.FixtureRequest) ->
         yield attrs.evolve(settings, database_url=None, data_dir=folder)
         return
     server, name = Postgres(request.config.stash[RUN]), f"stellary_restored_{secrets.token_hex(8)}"
-    with server.administrator() as administrator:
+    with server.connect() as administrator:
         administrator.execute(statement("CREATE DATABASE {}", name))
         url = url_of(server.server(), name)
         plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from reference_server import mail
 from reference_server.mail import SmtpMailer
 from reference_server.settings import SmtpServer
 from stellary.core import Email
-from tests.server.mailbox import Box
+from tests.server.mailbox import Box, running_mailbox
 from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
@@ -117,10 +116,8 @@ async def test_unreachable_mail_server_is_retried(caplog):
         mailer(EMAIL)
         await wait_for(lambda: "will be sent again" in caplog.text)
         box = Box()
-        controller = Controller(box, hostname="127.0.0.1", port=port)
-        controller.start()
-        await wait_for(lambda: box.emails)
-    controller.stop()
+        with running_mailbox(box, port):
+            await wait_for(lambda: box.emails)
 
 
 async def test_unsent_emails_do_not_delay_stopping(caplog):
@@ -172,21 +169,12 @@ async def test_mailer_logs_in_with_its_account(password: str, caplog):
     def authenticate(server, session, envelope, mechanism, data) -> AuthResult:
         return AuthResult(success=(data.login, data.password) == (b"us@er", b"right"), handled=False)
 
-    box = Box()
-    controller = Controller(
-        box,
-        hostname="127.0.0.1",
-        port=free_port(),
-        authenticator=authenticate,
-        auth_require_tls=False,
-        auth_required=True,
-    )
-    controller.start()
-    server = SmtpServer("127.0.0.1", controller.port, user="us@er", password=password)
-    async with open_mailer(server, pauses=[0.01]) as mailer:
-        mailer(EMAIL)
-        await wait_for(lambda: box.emails or caplog.records)
-    controller.stop()
+    box, options = Box(), {"auth_require_tls": False, "auth_required": True}
+    with running_mailbox(box, authenticator=authenticate, **options) as port:
+        server = SmtpServer("127.0.0.1", port, user="us@er", password=password)
+        async with open_mailer(server, pauses=[0.01]) as mailer:
+            mailer(EMAIL)
+            await wait_for(lambda: box.emails or caplog.records)
     assert len(box.emails) == (password == "right")
     assert ("an email to bob@example.com could not be sent: SMTPAuthenticationError" in caplog.text) == (
         password == "wrong"

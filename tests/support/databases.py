@@ -220,7 +220,7 @@ class Postgres:
 
     def make_template(self) -> str:
         """Migrate a new database."""
-        with self.administrator() as connection:
+        with self.connect() as connection:
             connection.execute(statement("CREATE DATABASE {}", self.template_name))
         migrate(url_of(self.server(), self.template_name))
         postgres_pool.forget(self.template_name)
@@ -229,7 +229,7 @@ class Postgres:
     def drop_templates(self) -> None:
         """Drop the template and its filled copies, for servers that outlive the run."""
         names = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-        with self.administrator() as connection:
+        with self.connect() as connection:
             for (name,) in connection.execute(names, [self.template_name]).fetchall():
                 connection.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
 
@@ -242,7 +242,7 @@ class Postgres:
         """Drop a database of this process."""
         self.close_sweeper(name)
         postgres_pool.forget(name)
-        with self.administrator() as connection:
+        with self.connect() as connection:
             connection.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
 
     def sweeper(self, name: str) -> psycopg.Connection:
@@ -263,14 +263,8 @@ class Postgres:
         if name in self.sweepers:
             self.sweepers.pop(name).close()
 
-    @contextlib.contextmanager
-    def administrator(self, database: str | None = None) -> Iterator[psycopg.Connection]:
-        """Open a connection that may create and drop databases, or one to a database."""
-        with self.connect(database) as connection:
-            yield connection
-
     def connect(self, database: str | None = None) -> psycopg.Connection:
-        """Open such a connection; the caller closes it."""
+        """Open a connection that may create and drop databases, or one to a database; as a context, it ends itself."""
         url = self.server().set(drivername="postgresql")
         if database is not None:
             url = url.set(database=database)
@@ -296,7 +290,7 @@ class Postgres:
     def empty_database(self) -> Iterator[str]:
         """Yield the URL of a database without tables, and drop it afterwards."""
         name = f"stellary_empty_{secrets.token_hex(8)}"
-        with self.administrator() as administrator:
+        with self.connect() as administrator:
             administrator.execute(statement("CREATE DATABASE {}", name))
             yield url_of(self.server(), name)
             administrator.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
@@ -324,14 +318,14 @@ class Postgres:
     def create(self) -> str:
         """Copy the template, and remember its schema."""
         name = self.copy()
-        with self.administrator(name) as connection:
+        with self.connect(name) as connection:
             self.schemas[name] = connection.execute(_READ_SCHEMA).fetchone()
         return name
 
     def copy(self, template: str | None = None, name: str | None = None) -> str:
         """Copy a database, by default the template, and return the name of the copy."""
         name, template = name or f"stellary_test_{secrets.token_hex(8)}", template or self.template()
-        with self.administrator() as connection:
+        with self.connect() as connection:
             # Copying files takes a quarter of the time of the default, which logs each page.
             connection.execute(statement("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template))
         return name

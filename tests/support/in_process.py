@@ -3,7 +3,7 @@
 import asyncio
 import io
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from types import MappingProxyType
@@ -119,19 +119,17 @@ def calling_wsgi(
     core: Core, find_actor: FindActor | None = None, limits: Limits = NO_LIMITS
 ) -> Iterator[SendRequest]:
     """Yield a function that calls the WSGI application of a core."""
-    who = None
-    if find_actor is not None:
-        who = partial(_find_in_environ, find_actor)
-    app = WsgiApp(core, who=who, is_active=bool, limits=limits, jobs=False)
-    try:
+
+    def who(environ: dict[str, Any]) -> Actor | None:
+        return _find(find_actor, environ.get("HTTP_X_USER"))
+
+    app = WsgiApp(core, who=who if find_actor else None, is_active=bool, limits=limits, jobs=False)
+    with closing(app):
         yield partial(call_wsgi, app, "")
-    finally:
-        app.close()
 
 
-def _find_in_environ(find_actor: FindActor, environ: dict[str, Any]) -> Actor | None:
-    user = environ.get("HTTP_X_USER")
-    return find_actor(user) if user else None
+def _find(find_actor: FindActor | None, user: str | None) -> Actor | None:
+    return find_actor(user) if user and find_actor else None
 
 
 @contextmanager
@@ -141,15 +139,12 @@ def calling_flask(
     """Yield a function that calls a Flask application which has mounted the API."""
 
     def who() -> Actor | None:
-        user = flask.request.headers.get(USER_HEADER)
-        return find_actor(user) if user and find_actor else None
+        return _find(find_actor, flask.request.headers.get(USER_HEADER))
 
     host = flask.Flask("host")
     api = flask_helper.mount(host, PREFIX, core, who=who, is_active=bool, limits=limits, jobs=False)
-    try:
+    with closing(api):
         yield partial(call_wsgi, host, PREFIX)
-    finally:
-        api.close()
 
 
 # ------------------------------------------------------------------------------------------------- ASGI
@@ -232,8 +227,7 @@ def calling_asgi(
     """Yield a function that calls the ASGI application of a core."""
 
     def who(scope: Any) -> Actor | None:
-        user = dict(scope["headers"]).get(USER_HEADER.encode())
-        return find_actor(user.decode()) if user and find_actor else None
+        return _find(find_actor, dict(scope["headers"]).get(USER_HEADER.encode(), b"").decode())
 
     app = AsgiApp(core, who=who if find_actor else None, is_active=bool, limits=limits, jobs=False)
     with calling_on_loop(app, "", app.running()) as call:
@@ -247,8 +241,7 @@ def calling_fastapi(
     """Yield a function that calls a FastAPI application which has mounted the API."""
 
     def who(request: Request) -> Actor | None:
-        user = request.headers.get(USER_HEADER)
-        return find_actor(user) if user and find_actor else None
+        return _find(find_actor, request.headers.get(USER_HEADER))
 
     host = FastAPI()
     fastapi_helper.mount(host, PREFIX, core, who=who, is_active=bool, limits=limits, jobs=False)
