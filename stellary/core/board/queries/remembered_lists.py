@@ -156,6 +156,8 @@ class _RememberedList(NamedTuple):
         if changes is None:
             return None
         listed, places = self.cards.listed, changes.places
+        if not places and self.json_size and changes.total in (None, len(listed)):
+            return self
         replaced: dict[int, ListedCard] = {}
         gone: list[int] = []
         for index in [self.indexes[id] for id in places if id in self.indexes]:
@@ -170,8 +172,6 @@ class _RememberedList(NamedTuple):
         if changes.total not in (None, len(listed) + len(arrived) - len(gone)):
             return None
         if not (gone or arrived):
-            if not places and self.json_size:
-                return self
             followed = self._replace_cards(replaced)
             return self._replace(cards=followed, state=changes.state, json_size=len(followed.keep_json()))
         listed, positions = [*listed], [*self.positions]
@@ -355,6 +355,8 @@ def _read_log(
     # The log forgets old changes, and a database that was replaced has another one.
     if not rows or (rows[0][0], rows[0][1]) != known or len(rows) > _CHANGES_MAX:
         return None
+    if len(rows) == 1:
+        return _Changes(known, {})
     changed = {row[1]: row for row in rows[1:]}
     if NO_CARD in changed:
         return None
