@@ -6,12 +6,11 @@ from stellary.contract.refs import TrashedItemRef
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, by_ref
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.access import in_project_of
-from stellary.core.kernel.trash import trash
+from stellary.core.kernel.trash import TrashRow, trash
 from stellary.core.trash import rows
-from stellary.core.trash.row_types import TrashedItemRow
 
 
-def _has_deleted(row: TrashedItemRow, roles: CallerRoles) -> bool:
+def _has_deleted(row: TrashRow, roles: CallerRoles) -> bool:
     """Return whether the caller has deleted a project, and therefore may restore it although no one is its member."""
     is_bound = roles.sight.only is not None or roles.is_guest
     return row.kind == "project" and row.deleted_by_id == roles.user_id and not is_bound
@@ -19,7 +18,7 @@ def _has_deleted(row: TrashedItemRow, roles: CallerRoles) -> bool:
 
 trashed_item = AccessCheck(
     TrashedItemRef,
-    TrashedItemRow,
+    TrashRow,
     Link("Trashed item", trash, "trash_id", trash.c.workspace_id == WORKSPACE_ID),
     in_project_of(trash.c.project_id, is_key=False),
     columns=rows.COLUMNS,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from stellary.contract.trash import TrashedItem
 from stellary.core.accounts.audience import name_of
 from stellary.core.db.row_fields import RowFields
-from stellary.core.kernel.trash import trash
-from stellary.core.trash.row_types import TrashedItemRow
+from stellary.core.kernel.trash import TrashRow, trash
 
 _FIELDS = RowFields(
     TrashedItem,
@@ -19,7 +18,7 @@ COLUMNS = (*trash.c, name_of(trash.c.deleted_by_id).label("deleted_by_name"))
 """The columns that a statement selects of an item."""
 
 
-def trashed_item(row: TrashedItemRow, place: str | None = None) -> TrashedItem:
+def trashed_item(row: TrashRow, place: str | None = None) -> TrashedItem:
     """Return the item of a row.
 
     Args:

@@ -39,7 +39,6 @@ from stellary.core.kernel.trash import TrashRow, trash
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import restoring as documents
 from stellary.core.trash import access, purging, rows
-from stellary.core.trash.row_types import TrashedItemRow
 
 _FILTERS: Mapping[str, ColumnElement[bool]] = {
     "kind": equals_unindexed(trash.c.kind, bindparam("kind")),
@@ -99,7 +98,7 @@ def list_trash(uow: UnitOfWork, ref: WorkspaceRef, request: ListTrash) -> Listin
 
 
 @functools.cache
-def _pages(names: frozenset[str], is_limited: bool) -> Pages[TrashedItemRow]:
+def _pages(names: frozenset[str], is_limited: bool) -> Pages[TrashRow]:
     """Build the statements of the list, once for each combination of filters."""
     residual = [_FILTERS[name] for name in sorted(names)]
     if is_limited:
@@ -108,7 +107,7 @@ def _pages(names: frozenset[str], is_limited: bool) -> Pages[TrashedItemRow]:
         belongs_to(trash.c.workspace_id, bindparam("_workspace_id", type_=IdType))
     )
     return Pages(
-        TrashedItemRow,
+        TrashRow,
         items,
         trash.c.id,
         newest_first=True,
