@@ -31,6 +31,7 @@ from stellary.core.db.base import IdType, is_given
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import events
+from stellary.core.kernel.events import ActivitiesRecorded
 from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.comments import select_document_commenters
@@ -231,7 +232,7 @@ def record(uow: UnitOfWork, emitted: Sequence[events.CardEvent | _OtherEvent]) -
         if workspace_id not in uow.workspaces_without_subscribers:
             workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
             uow.emit(
-                events.ActivitiesRecorded(
+                ActivitiesRecorded(
                     workspace_id=workspace_id, rows=workspace_rows, cards=cards, comments=comments
                 )
             )
