@@ -8,7 +8,13 @@ from tests.support.each_case import for_each
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 EXAMPLES = DOCS / "examples"
-TESTS = "\0".join(path.read_text() for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__))
+TESTS = "\0".join(
+    text
+    for path in (ROOT / "tests").rglob("*.py")
+    if path != Path(__file__)
+    for text in [path.read_text()]
+    if any(word in text for word in ("example", "EXAMPLES", "import_host("))
+)
 PAGES = {path: path.read_text() for path in [*DOCS.rglob("*.md"), ROOT / "README.md"]}
 # Pages whose blocks are run as they stand, from the first to the last, by the test that is named.
 RUN_AS_THEY_STAND = {
