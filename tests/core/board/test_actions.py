@@ -159,8 +159,8 @@ def test_a_column_name_does_not_lead_a_card_into_another_scope(board, card):
         message = problem(board, "move_card", cardId=card["id"], targetColumn=name)
         assert message.endswith(f"in 'Sprint 2' ({id}): give an id")
     assert board.read(card)["columnId"] == card["columnId"]
-    card = run(board, "create_card", projectId="Launch", title="a", column="Released")
-    assert card.column_id == later["To Do"]
+    created = run(board, "create_card", projectId="Launch", title="a", column="Released")
+    assert created.column_id == later["To Do"]
     assert run(board, "move_card", cardId=card["id"], targetColumn=later["Done"]).column_id == later["Done"]
     assert run(board, "create_card", projectId="Launch", title="b").column_id == board.columns[0]["id"]
     message = problem(board, "create_card", projectId="Launch", title="c", column="In Progress")
