@@ -37,5 +37,7 @@ def running_mailbox(box: Box, port: int | None = None, **options: Any) -> Iterat
     """Run the mail server of a mailbox until the block ends, and yield its port."""
     controller = Controller(box, hostname="127.0.0.1", port=port or free_port(), **options)
     controller.start()
-    yield controller.port
-    controller.stop()
+    try:
+        yield controller.port
+    finally:
+        controller.stop()
