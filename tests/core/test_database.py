@@ -91,9 +91,11 @@ def hold_lock() -> Iterator[FairLock]:
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    yield lock
-    release.set()
-    thread.join()
+    try:
+        yield lock
+    finally:
+        release.set()
+        thread.join()
 
 
 def test_who_has_waited_long_enough_waits_no_longer():
