@@ -223,8 +223,8 @@ def try_attach_files(recipe: ModuleType, at: Kitchen) -> None:
     target = at.folder / "copies"
     target.mkdir()
     paths = recipe.download(at.board, card, target)
-    files = {path.name: path.read_bytes() for path in paths}
-    assert files == {"a.pdf": b"%PDF a.pdf", "b.pdf": b"%PDF b.pdf"}
+    files = [(path.name, path.read_bytes()) for path in sorted(paths)]
+    assert files == [("a.pdf", b"%PDF a.pdf"), ("b.pdf", b"%PDF b.pdf")]
 
 
 def try_use_custom_fields(recipe: ModuleType, at: Kitchen) -> None:
