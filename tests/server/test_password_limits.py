@@ -66,8 +66,11 @@ def test_failed_logins_of_an_account_from_an_address_are_limited(limits):
         attempt(process_limits, HERE, "  ANN@example.com ")
     assert raised.value.retry_after == 900
     assert raised.value.message == "too many failed logins; try again in 900 seconds"
-    numbers = {"limit": "3", "remaining": "0", "reset": "1775045700"}
-    assert raised.value.headers == {f"x-ratelimit-{name}": text for name, text in numbers.items()}
+    assert raised.value.headers == {
+        "x-ratelimit-limit": "3",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": "1775045700",
+    }
     attempt(process_limits, HERE, "bob@example.com")
     attempt(process_limits, THERE)
 

@@ -118,8 +118,13 @@ def test_readable_database_files_are_made_private(tmp_path):
     (data / "stellary.db").chmod(0o644)
     with run_process(tmp_path) as server:
         files = sorted(data.glob("stellary.db*"))
-        names = {path.name.removeprefix("stellary.db") for path in files}
-        assert names == {"", "-shm", "-wal", ".jobs.lock", ".lock"}
+        assert [path.name for path in files] == [
+            "stellary.db",
+            "stellary.db-shm",
+            "stellary.db-wal",
+            "stellary.db.jobs.lock",
+            "stellary.db.lock",
+        ]
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
         assert f"{Path('stellary-data/stellary.db')} could be read by others" in server.log.read_text()
 

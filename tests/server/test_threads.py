@@ -116,7 +116,11 @@ async def test_a_read_that_was_large_runs_apart_until_it_is_small_again(sqlite_c
     page = BOARD._replace(is_page=True)
     large, small = (partial(use_processor, seconds) for seconds in (LARGE_SECONDS, 0))
     names = [await pools.read(key, job) for key, job in ((BOARD, large), (BOARD, small), (BOARD, small))]
-    assert [name.split("-")[1] for name in names] == ["read", "large", "read"]
+    assert [name.rpartition("-")[0] for name in names] == [
+        "stellary-read",
+        "stellary-large-read",
+        "stellary-read",
+    ]
     await pools.read(BOARD, large)
     assert (await pools.read(page, small)).startswith("stellary-read")
     await pools.close(5)
