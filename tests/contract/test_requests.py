@@ -112,7 +112,8 @@ def test_unknown_enum_value_raises(cls, name):
     words = get_args(base(wire_fields(cls)[name].type))
     more = f", or of {len(words) - WORDS_SHOWN} more" if len(words) > WORDS_SHOWN else ""
     message = "must be one of " + ", ".join(words[:WORDS_SHOWN]) + more
-    assert dict(problems_of(load, cls, {name: "unheard_of"}))[name] == message
+    problems = problems_of(load, cls, {name: "unheard_of"})
+    assert [problem for problem in problems if problem[0] == name] == [(name, message)]
 
 
 @each_request
@@ -126,9 +127,6 @@ def test_absent_field_is_unset_and_not_written():
     assert (update.due_date, update.title, as_json(dump(update))) == (None, UNSET, {"dueDate": None})
 
 
-ORDER = "checklist[0].order"
-
-
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -138,14 +136,23 @@ ORDER = "checklist[0].order"
         ({"title": ""}, "title must be 1 to 500 characters"),
         ({"title": " \t"}, "title must not be blank"),
         ({"title": "x", "description": "y" * 5001}, "description must be at most 5000 characters"),
+        (
+            {"title": "x", "dueDate": "tomorrow"},
+            "dueDate must be an ISO 8601 date, or a date-time with an offset",
+        ),
         ({"title": "x", "labelIds": "y"}, "labelIds must be a list"),
         ({"title": "x", "labelIds": ["y", 7]}, "labelIds[1] must be a string"),
         ({"title": "x", "customFields": []}, "customFields must be an object"),
         ({"title": "x", "checklist": [{"title": "a"}, {}]}, "checklist[1].title is required"),
         ({"title": "x", "checklist": [{"title": "a", "done": 1}]}, "checklist[0].done must be true or false"),
-        ({"title": "x", "checklist": [{"title": "a", "order": "1"}]}, f"{ORDER} must be an integer"),
-        ({"title": "x", "checklist": [{"title": "a", "order": -1}]}, f"{ORDER} must be 0 to 2147483647"),
-        ({"title": "x", "dueDate": "x"}, "dueDate must be an ISO 8601 date, or a date-time with an offset"),
+        (
+            {"title": "x", "checklist": [{"title": "a", "order": "1"}]},
+            "checklist[0].order must be an integer",
+        ),
+        (
+            {"title": "x", "checklist": [{"title": "a", "order": -1}]},
+            "checklist[0].order must be 0 to 2147483647",
+        ),
         ({"title": "x", "checklist": [{"title": "a"}] * 101}, "checklist must have at most 100 items"),
         ([], "the body must be an object"),
         ({"titel": "x"}, "title is required; titel is not a field of this request"),
@@ -403,7 +410,8 @@ ADDRESSES = ["plain", "a@", "@b", "a b@c.d", "a@b@c", "a" * 65 + "@b.c", "a@" + 
 def test_text_of_another_form_is_refused(cls, name, texts, problem):
     for text in texts:
         problems = problems_of(load, cls, {"name": "x", "password": "x", name: text})
-        assert dict(problems)[name].startswith(problem)
+        (message,) = [message for field, message in problems if field == name]
+        assert message.startswith(problem)
 
 
 def test_password_allows_any_characters_within_its_length():
