@@ -218,22 +218,26 @@ def make_field(board: AgentApi, name: str, kind: str = "text", **more: Any) -> A
     return ask(board, "POST", f"{board.path}/custom-fields", {"name": name, "type": kind, **more})
 
 
-def set_field(board: AgentApi, card: dict[str, Any], field: dict[str, Any], value: str) -> Request:
+def value_request(board: AgentApi, card: dict[str, Any], field: dict[str, Any], value: str) -> Request:
     return "PATCH", f"{board.flat_of(card)}/custom-fields", {field["id"]: value}
 
 
-def delete_item(board: AgentApi, kind: str, item: dict[str, Any]) -> Request:
+def deletion_request(board: AgentApi, kind: str, item: dict[str, Any]) -> Request:
     return "DELETE", f"{board.flat}/{kind}/{item['id']}"
 
 
-def invite(board: AgentApi) -> Request:
+def invitation_request(board: AgentApi) -> Request:
     return "POST", f"{board.flat}/members/invite", {"email": "cid@example.com"}
 
 
 def delete_field(board: AgentApi) -> None:
     removed_field, other_field = make_field(board, "Gone"), make_field(board, "Kept")
     card = board.card(customFields={removed_field["id"]: "1"})
-    race(board, set_field(board, card, other_field, "2"), delete_item(board, "custom-fields", removed_field))
+    race(
+        board,
+        value_request(board, card, other_field, "2"),
+        deletion_request(board, "custom-fields", removed_field),
+    )
     assert board.read(card)["customFields"] == {other_field["id"]: "2"}
 
 
@@ -248,14 +252,14 @@ def change_field(board: AgentApi) -> None:
 def narrow_field(board: AgentApi) -> None:
     field, card = make_field(board, "Size", "select", options=["S", "L"]), board.card()
     narrow = ("PATCH", f"{board.flat}/custom-fields/{field['id']}", {"options": ["L"]})
-    race(board, set_field(board, card, field, "S"), narrow)
+    race(board, value_request(board, card, field, "S"), narrow)
     assert board.read(card)["customFields"] == {}
 
 
 def bear_deleted_label(board: AgentApi) -> None:
     card, label = board.card(), board.label()
-    hang = ("PATCH", board.of(card), {"labelIds": [label["id"]]})
-    race(board, hang, delete_item(board, "labels", label))
+    attach = ("PATCH", board.of(card), {"labelIds": [label["id"]]})
+    race(board, attach, deletion_request(board, "labels", label))
     assert board.read(card)["labelIds"] == []
 
 
@@ -270,14 +274,14 @@ def delete_and_find(board: AgentApi, card: dict[str, Any]) -> str:
 def restore_card_with_deleted_label(board: AgentApi) -> None:
     label = board.label()
     card = board.card(labelIds=[label["id"]])
-    race(board, ("POST", delete_and_find(board, card)), delete_item(board, "labels", label))
+    race(board, ("POST", delete_and_find(board, card)), deletion_request(board, "labels", label))
     assert board.read(card)["labelIds"] == []
 
 
 def restore_card_with_deleted_field(board: AgentApi) -> None:
     field = make_field(board, "Points", "number")
     card = board.card(customFields={field["id"]: 3})
-    race(board, ("POST", delete_and_find(board, card)), delete_item(board, "custom-fields", field))
+    race(board, ("POST", delete_and_find(board, card)), deletion_request(board, "custom-fields", field))
     assert board.read(card)["customFields"] == {}
 
 
@@ -296,8 +300,8 @@ def restore_card_related_to_deleted_one(board: AgentApi) -> None:
 
 def add_deleted_label(board: AgentApi) -> None:
     card, label = board.card(), board.label()
-    hang = ("POST", f"{board.flat_of(card)}/labels/{label['id']}")
-    race(board, delete_item(board, "labels", label), hang, 404)
+    attach = ("POST", f"{board.flat_of(card)}/labels/{label['id']}")
+    race(board, deletion_request(board, "labels", label), attach, 404)
     assert board.read(card)["labelIds"] == []
 
 
@@ -385,7 +389,7 @@ def refer_to_deleted_mission(board: AgentApi) -> None:
     pilotage = f"{board.flat}/pilotage"
     mission = ask(board, "POST", f"{pilotage}/missions", {"objective": "A"})
     refer = ("POST", f"{pilotage}/todos", {"label": "A", "missionId": mission["id"]})
-    race(board, delete_item(board, "pilotage/missions", mission), refer, 400)
+    race(board, deletion_request(board, "pilotage/missions", mission), refer, 400)
 
 
 def make_document(board: AgentApi, title: str, **more: Any) -> Any:
@@ -395,7 +399,7 @@ def make_document(board: AgentApi, title: str, **more: Any) -> Any:
 def delete_parent_document(board: AgentApi) -> None:
     parent = make_document(board, "Parent")
     body = {"title": "Child", "parentId": parent["id"]}
-    race(board, ("POST", f"{board.flat}/documents", body), delete_item(board, "documents", parent))
+    race(board, ("POST", f"{board.flat}/documents", body), deletion_request(board, "documents", parent))
     (after,) = ask(board, "GET", f"{board.flat}/documents")
     # It has risen, as another version of itself.
     assert (after["title"], after["parentId"], after["version"]) == ("Child", None, 2)
@@ -414,7 +418,7 @@ def delete_document_with_deleted_comment(board: AgentApi) -> None:
 def put_document_below_deleted_one(board: AgentApi) -> None:
     parent = make_document(board, "Parent")
     body = {"title": "Child", "parentId": parent["id"]}
-    race(board, delete_item(board, "documents", parent), ("POST", f"{board.flat}/documents", body), 400)
+    race(board, deletion_request(board, "documents", parent), ("POST", f"{board.flat}/documents", body), 400)
 
 
 def transfer_document_with_new_child(board: AgentApi) -> None:
@@ -451,14 +455,14 @@ def act_as_demoted_workspace_admin(board: AgentApi) -> None:
     bob = board.world.person("bob")
     board.world.join(bob, board.workspace, "admin")
     demote = ("PATCH", f"{board.flat}/members/{bob.id}", {"role": "member"})
-    race(board, demote, (bob, *invite(board)), 403)
+    race(board, demote, (bob, *invitation_request(board)), 403)
 
 
 def invite_as_removed_organization_admin(board: AgentApi) -> None:
     bob = board.world.person("bob")
     organization = board.workspace.organization
     board.world.join_organization(bob, organization, "admin")
-    race(board, ("DELETE", f"{organization.path}/members/{bob.id}"), (bob, *invite(board)), 404)
+    race(board, ("DELETE", f"{organization.path}/members/{bob.id}"), (bob, *invitation_request(board)), 404)
 
 
 def invite_as_deactivated_user(board: AgentApi) -> None:
@@ -471,7 +475,7 @@ def invite_as_deactivated_user(board: AgentApi) -> None:
     def deactivate(uow: Any) -> None:
         core.deactivate("bob", connection=uow.connection)
 
-    _, status, _ = run_beside(core, deactivate, lambda: board.world.status(bob, *invite(board)))
+    _, status, _ = run_beside(core, deactivate, lambda: board.world.status(bob, *invitation_request(board)))
     assert status == 403
 
 
@@ -555,7 +559,11 @@ def remove_lock(statement: Any) -> Any:
 
 def assign_deleted_agent(board: AgentApi) -> None:
     agent, card = board.agent(), board.card()
-    race(board, delete_item(board, "agents", agent), ("PATCH", board.of(card), {"assigneeId": agent["id"]}))
+    race(
+        board,
+        deletion_request(board, "agents", agent),
+        ("PATCH", board.of(card), {"assigneeId": agent["id"]}),
+    )
     assert board.read(card)["assigneeId"] is None
 
 

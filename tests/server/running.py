@@ -88,14 +88,17 @@ class Reachable:
             answer = self.ask("POST", path, {"name": name.title(), "slug": name}, token)
             assert answer.status == 201, answer
         projects = "/orgs/acme/workspaces/eng/projects"
-        return f"{projects}/{self.ask('POST', projects, {'name': 'Launch'}, token).json['id']}"
+        answer = self.ask("POST", projects, {"name": "Launch"}, token)
+        assert answer.status == 201, answer
+        return f"{projects}/{answer.json['id']}"
 
     def create_card(self, token: str) -> str:
         """Create a card in a new project, and return its path."""
         project = self.create_project(token)
         column = self.ask("GET", f"{project}/columns", token=token).json[0]["id"]
-        card = self.ask("POST", f"{project}/columns/{column}/cards", {"title": "Files"}, token).json
-        return f"{project}/cards/{card['id']}"
+        answer = self.ask("POST", f"{project}/columns/{column}/cards", {"title": "Files"}, token)
+        assert answer.status == 201, answer
+        return f"{project}/cards/{answer.json['id']}"
 
     def register(self, name: str = "ann", password: str = "correct horse") -> str:
         """Register a user, and return the token of the login."""

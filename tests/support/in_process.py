@@ -121,14 +121,14 @@ def calling_wsgi(
     """Yield a function that calls the WSGI application of a core."""
 
     def who(environ: dict[str, Any]) -> Actor | None:
-        return _find(find_actor, environ.get("HTTP_X_USER"))
+        return _find_actor_of(find_actor, environ.get("HTTP_X_USER"))
 
     app = WsgiApp(core, who=who if find_actor else None, is_active=bool, limits=limits, jobs=False)
     with closing(app):
         yield partial(call_wsgi, app, "")
 
 
-def _find(find_actor: FindActor | None, user: str | None) -> Actor | None:
+def _find_actor_of(find_actor: FindActor | None, user: str | None) -> Actor | None:
     return find_actor(user) if user and find_actor else None
 
 
@@ -139,7 +139,7 @@ def calling_flask(
     """Yield a function that calls a Flask application which has mounted the API."""
 
     def who() -> Actor | None:
-        return _find(find_actor, flask.request.headers.get(USER_HEADER))
+        return _find_actor_of(find_actor, flask.request.headers.get(USER_HEADER))
 
     host = flask.Flask("host")
     api = flask_helper.mount(host, PREFIX, core, who=who, is_active=bool, limits=limits, jobs=False)
@@ -227,7 +227,7 @@ def calling_asgi(
     """Yield a function that calls the ASGI application of a core."""
 
     def who(scope: Any) -> Actor | None:
-        return _find(find_actor, dict(scope["headers"]).get(USER_HEADER.encode(), b"").decode())
+        return _find_actor_of(find_actor, dict(scope["headers"]).get(USER_HEADER.encode(), b"").decode())
 
     app = AsgiApp(core, who=who if find_actor else None, is_active=bool, limits=limits, jobs=False)
     with calling_on_loop(app, "", app.running()) as call:
@@ -241,7 +241,7 @@ def calling_fastapi(
     """Yield a function that calls a FastAPI application which has mounted the API."""
 
     def who(request: Request) -> Actor | None:
-        return _find(find_actor, request.headers.get(USER_HEADER))
+        return _find_actor_of(find_actor, request.headers.get(USER_HEADER))
 
     host = FastAPI()
     fastapi_helper.mount(host, PREFIX, core, who=who, is_active=bool, limits=limits, jobs=False)
