@@ -19,12 +19,14 @@ from tests.support.world import links
 
 def test_register_list_and_log_out(new_shell):
     output = new_shell("register", "--email", "ann@example.com", "--name", "Ann", input=f"{PASSWORD}\n")
-    first, second = output.splitlines()
-    assert first == f"Logged in at {new_shell.url} as Ann <ann@example.com>."
-    assert second == "Now working in ann/ann."
-    first, second = new_shell("whoami").splitlines()
-    assert first == f"Ann <ann@example.com> at {new_shell.url}"
-    assert second == "workspace ann/ann, project none"
+    assert output.splitlines() == [
+        f"Logged in at {new_shell.url} as Ann <ann@example.com>.",
+        "Now working in ann/ann.",
+    ]
+    assert new_shell("whoami").splitlines() == [
+        f"Ann <ann@example.com> at {new_shell.url}",
+        "workspace ann/ann, project none",
+    ]
     assert new_shell.json("whoami")["email"] == "ann@example.com"
     assert [org["slug"] for org in new_shell.json("orgs")] == ["ann"]
     assert [workspace["slug"] for workspace in new_shell.json("workspaces")] == ["ann"]

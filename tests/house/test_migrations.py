@@ -42,7 +42,10 @@ REVIEWED = {
     ("0121_project_templates.py", "op.execute"): SQLITE,
     ("0121_project_templates.py", "op.drop_table"): SQLITE,
     ("0121_project_templates.py", "op.drop_constraint"): "before the first release, which knows shared files",
-    ("0124_shards.py", "op.execute"): "functions that do the same as before; a column that is not known yet",
+    (
+        "0124_shards.py",
+        "op.execute",
+    ): "functions that do the same for the previous release; a column that it does not know",
     ("0128_card_log.py", "op.execute"): SQLITE,
     ("0130_entries_of_cards.py", "drop_index"): "other indexes serve the same statements",
 }
@@ -152,10 +155,14 @@ def test_each_migration_after_the_first_can_be_undone():
 def test_each_migration_follows_the_one_before_it():
     paths = sorted(VERSIONS.glob("[0-9]*.py"))
     numbers = [path.name[:4] for path in paths]
-    declared = [
-        re.findall(r"^(?:down_)?revision = \"?(\w+)", path.read_text(), re.MULTILINE) for path in paths
+    follows = [
+        (
+            re.search(r"^revision = \"(\d+)\"", text, re.MULTILINE)[1],
+            re.search(r"^down_revision = \"?(\w+)", text, re.MULTILINE)[1],
+        )
+        for text in (path.read_text() for path in paths)
     ]
-    assert declared == [*map(list, zip(numbers, ["None", *numbers[:-1]], strict=True))]
+    assert follows == list(zip(numbers, ["None", *numbers[:-1]], strict=True))
 
 
 def test_released_changes_of_the_schema_have_a_migration_of_django():

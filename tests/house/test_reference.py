@@ -25,8 +25,12 @@ class Pages:
 @pytest.mark.slow("reads the whole reference")
 def test_every_operation_and_value_has_a_heading():
     hook = load_module(EXAMPLES.parent / "reference.py")
-    plugins, nav = SimpleNamespace(_current_plugin=None), [{"Guides": []}, {"API": []}]
-    config = SimpleNamespace(nav=nav, site_dir="site", use_directory_urls=False, plugins=plugins)
+    config = SimpleNamespace(
+        nav=[{"Guides": []}, {"API": []}],
+        site_dir="site",
+        use_directory_urls=False,
+        plugins=SimpleNamespace(_current_plugin=None),
+    )
     pages = Pages()
     hook.on_config(config)
     hook.on_files(pages, config)

@@ -38,7 +38,7 @@ def fits(declared: Any, column: ColumnElement[Any]) -> bool:
     """Return whether values of a column have the declared type."""
     options = get_args(declared) if get_origin(declared) in (Union, UnionType) else (declared,)
     is_nullable = isinstance(column, Column) and column.nullable
-    if is_nullable and not {NoneType, Any, object} & {*options}:
+    if is_nullable and NoneType not in options and declared not in (Any, object):
         return False
     if isinstance(column.type, Json | NullType):
         return True

@@ -100,9 +100,11 @@ class PermissionWorld:
         self.own_items = {name: self._create_own_items(name) for name in PERSONS}
         link = core.run(NOBODY, lambda uow: create_reset_link(uow, self.people["OO"].email))
         self.reset_token = (link or "").rpartition("/")[2]
-        oo, soon = self.people["OO"].id, timedelta(hours=1)
         self.email_token = core.run(
-            NOBODY, lambda uow: create_email_token(uow, oo, "change_email", soon, "changed@example.com")
+            NOBODY,
+            lambda uow: create_email_token(
+                uow, self.people["OO"].id, "change_email", timedelta(hours=1), "changed@example.com"
+            ),
         )
 
     # ------------------------------------------------------------------------------------------ callers

@@ -50,8 +50,15 @@ def test_random_requests_are_answered_below_500(permission_world, row, request):
         with permission_world.sandbox.discard_changes():
             for _ in range(min(ROUND, count)):
                 random_request = maker.make()
-                sent = {"body": random_request.body, "query": random_request.query, **random_request.headers}
-                answer = send(permission_world, row, random_request.persona, random_request.params, **sent)
+                answer = send(
+                    permission_world,
+                    row,
+                    random_request.persona,
+                    random_request.params,
+                    body=random_request.body,
+                    query=random_request.query,
+                    **random_request.headers,
+                )
                 if problem := find_problem(answer):
                     problems.append((problem, random_request))
         count -= ROUND

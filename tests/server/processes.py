@@ -148,9 +148,14 @@ class Process(Reachable):
             self._process = ForkedProgram(arguments, variables, directory, self.log)
         else:
             with self.log.open("ab") as log:
-                command = [*within, sys.executable, "-m", "reference_server", *arguments]
-                streams = {"stdout": subprocess.PIPE, "stderr": log, "text": True}
-                self._process = subprocess.Popen(command, cwd=directory, env=variables, **streams)
+                self._process = subprocess.Popen(
+                    [*within, sys.executable, "-m", "reference_server", *arguments],
+                    cwd=directory,
+                    env=variables,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
         self.pid = self._process.pid
         self.banner = self._read_banner()
         self.port = int(re.search(r"http://\S+:(\d+)", self.banner)[1])

@@ -102,9 +102,10 @@ def test_backup_is_a_command(sqlite_url, tmp_path, capsys):
     places = ["--database-url", sqlite_url, "--data-dir", str(tmp_path / "data")]
     assert main(["migrate", *places]) == 0
     assert main(["backup", str(tmp_path / "backup"), *places]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "the schema of the database is up to date"
-    assert lines[1:] == [f"{tmp_path / 'backup'}: the database and 0 files"]
+    assert capsys.readouterr().out.splitlines() == [
+        "the schema of the database is up to date",
+        f"{tmp_path / 'backup'}: the database and 0 files",
+    ]
     assert main(["backup", str(tmp_path / "backup"), *places]) == 2
     assert "already exists" in capsys.readouterr().err
 

@@ -435,8 +435,15 @@ async def test_temporary_file_of_a_refused_upload_is_deleted(sqlite_core, monkey
         def is_gone(self) -> bool:
             return False
 
-    request = {"sent_method": "POST", "prefix": "", "path": "/", "query": "", "client": "192.0.2.1"}
-    context = RequestContext(**request, headers={"content-type": FORM}, body=Body())
+    context = RequestContext(
+        sent_method="POST",
+        prefix="",
+        path="/",
+        query="",
+        headers={"content-type": FORM},
+        client="192.0.2.1",
+        body=Body(),
+    )
     try:
         with pytest.raises(Unavailable):
             await files.Files(sqlite_core, threads).receive(context)

@@ -96,9 +96,11 @@ def make_valid(case: schemathesis.Case, permission_world: PermissionWorld) -> No
             "id": "apiTokenId" if "api-tokens" in case.path else "notificationId",
         }
         for name in case.path_parameters:
-            is_own = name in own_ids
-            items = permission_world.own_items[CALLER] if is_own else permission_world.here
-            case.path_parameters[name] = items[own_ids[name] if is_own else name]
+            case.path_parameters[name] = (
+                permission_world.own_items[CALLER][own_ids[name]]
+                if name in own_ids
+                else permission_world.here[name]
+            )
     if case.query and not is_negative(case, ParameterLocation.QUERY):
         for name in ("cursor", "customField", "contextId"):
             case.query.pop(name, None)

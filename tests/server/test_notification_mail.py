@@ -58,8 +58,13 @@ def test_messages_of_a_card_are_a_thread_with_both_texts(board, box):
     thread = f"<card-{card['id']}@example.com>"
     headers = ("In-Reply-To", "References", "List-Id", "Reply-To", "List-Unsubscribe-Post")
     for message in (first, second):
-        of_list = ["<notifications.example.com>", "no-reply@example.com", "List-Unsubscribe=One-Click"]
-        assert [message[name] for name in headers] == [thread, thread, *of_list]
+        assert [message[name] for name in headers] == [
+            thread,
+            thread,
+            "<notifications.example.com>",
+            "no-reply@example.com",
+            "List-Unsubscribe=One-Click",
+        ]
     assert first["Message-ID"] != second["Message-ID"]
     assert "ann assigned the card to you" in first.get_body("plain").get_content()
     assert f"<h3>{card['key']} Prüfen</h3>" in first.get_body("html").get_content()

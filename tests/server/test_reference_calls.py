@@ -240,8 +240,9 @@ def find_difference(sample: Any, value: Any, where: str = "") -> str | None:
     if isinstance(sample, list) and sample:
         # For each row of the sample, some row must have all its fields.
         differences_by_row = [[find_difference(item, row, f"{where}[]") for row in value] for item in sample]
-        missed = [differences for differences in differences_by_row if None not in differences]
-        return (missed[0][0] if missed[0] else f"{where} is empty") if missed else None
+        for differences in differences_by_row:
+            if None not in differences:
+                return differences[0] if differences else f"{where} is empty"
     return None
 
 

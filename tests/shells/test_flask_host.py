@@ -256,9 +256,12 @@ class Gunicorn(Reachable):
             config = str(HOSTS / "flask" / "gunicorn.conf.py")
             # A worker waits so long for its open stream.
             command = ["-m", "gunicorn", "--config", config, "--graceful-timeout", "1"]
-            command = [sys.executable, *command, "tests.shells.flask_workers:app"]
-            descriptors = [reserved.fileno()]
-            self.process = subprocess.Popen(command, env=environment, stderr=log, pass_fds=descriptors)
+            self.process = subprocess.Popen(
+                [sys.executable, *command, "tests.shells.flask_workers:app"],
+                env=environment,
+                stderr=log,
+                pass_fds=[reserved.fileno()],
+            )
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -289,8 +292,9 @@ class Session:
 
     def send(self, method: str, path: str, **fields: str) -> Reply:
         data = urlencode(fields).encode() if fields else None
-        headers = {"cookie": self.cookie, "x_csrf_token": self.csrf_token}
-        reply = self.server.ask(method, path, data, content_type=FORM, **headers)
+        reply = self.server.ask(
+            method, path, data, content_type=FORM, cookie=self.cookie, x_csrf_token=self.csrf_token
+        )
         self.cookie = reply.headers.get("set-cookie", self.cookie).partition(";")[0]
         if (method, path) == ("GET", "/session"):
             self.csrf_token = reply.json["csrfToken"]

@@ -43,9 +43,13 @@ class Client:
     key: str
 
     def ask(self, method: str, path: str, json: Any = None, **fields: str) -> Any:
-        headers = {"X-Api-Key": self.key, "X-Request-Id": "the-same"}
-        options = {"method": method, "data": fields or None, "json": json, "headers": headers}
-        return self.app.test_client().open(path, **options)
+        return self.app.test_client().open(
+            path,
+            method=method,
+            data=fields or None,
+            json=json,
+            headers={"X-Api-Key": self.key, "X-Request-Id": "the-same"},
+        )
 
     def add(self, name: str, role: str) -> Client:
         """Add a member to the tenant."""
@@ -422,6 +426,8 @@ def test_schema_per_tenant_isolates_cores(empty_postgres_url: str):
 @pytest.mark.postgres
 def test_costs_of_schemas_are_measured(empty_postgres_url: str):
     lines = import_host("tenants", "schemas").measure(empty_postgres_url, 1)
-    steps = [line.partition(":")[0] for line in lines]
-    assert steps[:2] == ["creation", "first request after a start"]
-    assert steps[2:] == ["request that takes the connection of another tenant"]
+    assert [line.partition(":")[0] for line in lines] == [
+        "creation",
+        "first request after a start",
+        "request that takes the connection of another tenant",
+    ]

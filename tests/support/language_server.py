@@ -21,8 +21,13 @@ class LanguageServer:
 
     def __init__(self, command: Iterable[str | Path], root: Path, settings: object = None) -> None:
         self.diagnostics: dict[str, list[dict[str, Any]]] = {}
-        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen([str(part) for part in command], cwd=root, **streams)
+        self._process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         self._last_id = 0
         capabilities = {
             "textDocument": {

@@ -194,8 +194,12 @@ def test_chart_has_a_text_alternative():
 
 
 def test_stats_of_an_empty_scope():
-    statuses, days = StatusCounts(open=0, in_progress=0, done=0), [DayCount(day="2026-04-01", cards=0)]
-    none = attrs.evolve(STATS, cards=0, by_status=statuses, completed_per_day=days)
+    none = attrs.evolve(
+        STATS,
+        cards=0,
+        by_status=StatusCounts(open=0, in_progress=0, done=0),
+        completed_per_day=[DayCount(day="2026-04-01", cards=0)],
+    )
     assert render(none).texts("figcaption") == ["No card was completed on these days."]
     assert "No card was completed on these days." in render_lines(none)
     assert render(attrs.evolve(none, completed_per_day=[])).one("svg").all("rect") == []
@@ -332,9 +336,14 @@ def test_card_view_shows_everything():
         make(Comment, author_name="Jane Doe", content=f"Said {number}\nmore", created_at=NOW)
         for number in range(12)
     ]
-    related = {"comments": comments, "relations": [relation]}
-    files = [make(Attachment, original_name="worker.log")]
-    rendered = build_card(FULL, RenderOptions(NOW), names, attachments=files, **related)
+    rendered = build_card(
+        FULL,
+        RenderOptions(NOW),
+        names,
+        comments=comments,
+        relations=[relation],
+        attachments=[make(Attachment, original_name="worker.log")],
+    )
     root = parse_view(rendered.html())
     assert dict(zip(root.texts("dt"), root.texts("dd"), strict=True)) == {
         "Column": "To Do",

@@ -41,9 +41,16 @@ VIEWS = ("kanban", "list", "calendar")
 @st.composite
 def hostile_boards(draw: st.DrawFn) -> Board:
     """A board on which every text is hostile."""
-    texts_of_card = {name: draw(texts) for name in ("key", "priority", "status")}
-    labels = {"assignee_id": "jane", "label_ids": ["bug"], "due_date": in_days(1)}
-    hostile_card = card(1, draw(texts), **texts_of_card, **labels)
+    hostile_card = card(
+        1,
+        draw(texts),
+        key=draw(texts),
+        priority=draw(texts),
+        status=draw(texts),
+        assignee_id="jane",
+        label_ids=["bug"],
+        due_date=in_days(1),
+    )
     return board(
         hostile_card,
         project=make(Project, name=draw(texts), key=draw(texts)),

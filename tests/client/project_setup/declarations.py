@@ -160,9 +160,16 @@ def automations(draw: Any, labels: list[ps.Label], columns: list[ps.Column]) -> 
         if labels:
             leaf = {"field": "labelIds", "op": "contains", "value": {"label": labels[0].name}}
             conditions = draw(clearable(st.just({"all": [leaf]})))
-        options = {"was": was, "conditions": conditions, "enabled": draw(maybe(st.booleans()))}
-        action = ps.Action(action, params)
-        rules.append(ps.Automation(name, "due_date_reached", action, **options))
+        rules.append(
+            ps.Automation(
+                name,
+                "due_date_reached",
+                ps.Action(action, params),
+                was=was,
+                conditions=conditions,
+                enabled=draw(maybe(st.booleans())),
+            )
+        )
     return rules
 
 

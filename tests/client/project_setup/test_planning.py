@@ -151,8 +151,14 @@ def test_changes_missing_from_the_plan_are_not_applied(ws):
 
 def test_nothing_is_deleted_without_prune(ws):
     at = create_project(ws)
-    nothing = {name: [] for name in ("labels", "fields", "cards", "automations", "members")}
-    less = declare(scopes=[ps.Scope("Main", columns=[ps.Column("To do")])], **nothing)
+    less = declare(
+        scopes=[ps.Scope("Main", columns=[ps.Column("To do")])],
+        labels=[],
+        fields=[],
+        cards=[],
+        automations=[],
+        members=[],
+    )
     assert not ps.plan(at, less)
     plan = ps.plan(at, less, prune=True)
     assert [str(change) for change in plan.changes] == [
@@ -225,8 +231,13 @@ def test_undeclared_options_are_kept_without_prune(ws):
 def test_relations_are_added_replaced_and_pruned(ws):
     cards = [ps.Card("A", blocks=["B"], related_to=["C"]), ps.Card("B", parent="A"), ps.Card("C")]
     at = create_project(ws, declare(columns=[ps.Column("To do")], cards=cards))
-    third = ps.Card("C", related_to=[], duplicates=["A"])
-    target = declare(cards=[ps.Card("A", blocks=["C"]), ps.Card("B", parent="C"), third])
+    target = declare(
+        cards=[
+            ps.Card("A", blocks=["C"]),
+            ps.Card("B", parent="C"),
+            ps.Card("C", related_to=[], duplicates=["A"]),
+        ]
+    )
     assert [str(change) for change in ps.plan(at, target).changes] == [
         '- relation "A" is the parent of "B"',
         '+ relation "A" blocks "C"',
@@ -336,8 +347,8 @@ def test_items_with_the_same_name_are_distinguished_by_id(ws):
     nobody = "665f1a2b3c4d5e6f7a8b9c0d"
     target = declare(columns=[ps.Column("A", id=nobody)], cards=[ps.Card("A", key="LAUNCH-99")])
     assert plan_problems(at, target) == [
-        f"{field}: the project has no such item: {item}"
-        for field, item in (("cards[0].key", "LAUNCH-99"), ("columns[0].id", nobody))
+        "cards[0].key: the project has no such item: LAUNCH-99",
+        f"columns[0].id: the project has no such item: {nobody}",
     ]
 
 

@@ -57,8 +57,11 @@ def test_further_users_become_members_with_the_requested_roles(core, ann):
     core.provision(
         "3", Membership("acme", "eng", role="admin", pilotage_role="reviewer"), email="cas@example.com"
     )
-    roles = {"ann": ("admin", "owner"), "ben": ("member", "viewer"), "cas": ("admin", "reviewer")}
-    assert read_seats(core, ann) == {f"{name}@example.com": role for name, role in roles.items()}
+    assert read_seats(core, ann) == {
+        "ann@example.com": ("admin", "owner"),
+        "ben@example.com": ("member", "viewer"),
+        "cas@example.com": ("admin", "reviewer"),
+    }
 
 
 def test_roles_follow_the_host_and_those_of_owners_stay(core, ann):

@@ -39,9 +39,9 @@ def test_registration_avoids_a_slug_that_is_taken_concurrently(postgres_world):
 def test_concurrent_password_changes_succeed_once(world, ann):
     passwords = [f"new password {number}" for number in range(4)]
     token = world.bearer(ann)
-    path, old = "/auth/change-password", {"currentPassword": PASSWORD}
+    bodies = [{"currentPassword": PASSWORD, "newPassword": new} for new in passwords]
     answers = at_once(
-        *[lambda new=new: world.status(token, "POST", path, {**old, "newPassword": new}) for new in passwords]
+        *[lambda body=body: world.status(token, "POST", "/auth/change-password", body) for body in bodies]
     )
     assert answers.count(200) == 1
     # Those that came in time were overtaken; those that came later had a login, or a password, of before.

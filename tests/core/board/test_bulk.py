@@ -25,11 +25,12 @@ def error(api, method, *cards):
 
 def test_cards_are_made_in_the_order_given(api, todo_column, done_column):
     api.card(todo_column, "before")
-    first, second = (
-        {"columnId": id, "title": title} for id, title in ((todo_column, "a"), (done_column, "b"))
+    created = make(
+        api,
+        {"columnId": todo_column, "title": "a"},
+        {"columnId": done_column, "title": "b"},
+        {"columnId": todo_column, "title": "c", "checklist": [{"title": "x"}]},
     )
-    third = {"columnId": todo_column, "title": "c", "checklist": [{"title": "x"}]}
-    created = make(api, first, second, third)
     expected = [("QL-2", 1, "open"), ("QL-3", 0, "done"), ("QL-4", 2, "open")]
     assert [(card["key"], card["order"], card["status"]) for card in created] == expected
     assert [api.read(card["id"]) for card in created] == created
@@ -120,8 +121,12 @@ def test_each_change_sees_those_before_it(api, todo_column):
 def test_cards_are_archived_and_restored_in_one_request(api, todo_column, done_column):
     a, b, c = api.cards(todo_column, "a b c")
     api.change(a, archived=True)
-    placed, archived = {"id": a, "archived": False, "order": 1}, {"id": b, "archived": True}
-    answers = change(api, placed, archived, {"id": c, "columnId": done_column})
+    answers = change(
+        api,
+        {"id": a, "archived": False, "order": 1},
+        {"id": b, "archived": True},
+        {"id": c, "columnId": done_column},
+    )
     assert [card["order"] for card in answers] == [0, None, 0]
     assert (api.titles(todo_column), api.titles(done_column)) == ("a", "c")
 

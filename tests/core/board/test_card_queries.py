@@ -28,8 +28,14 @@ def full_board(board: Board) -> Board:
     ask(board, "POST", f"{board.path}/labels", {"name": "Critical bug", "color": "#ff0000"})
     label = ask(board, "GET", f"{board.path}/labels")[-1]["id"]
     late = board.card("late", estimate=0.07, priority="high", dueDate=day(-1), assigneeId=board.owner.id)
-    fields = {"estimate": 3, "priority": "low", "dueDate": day(2), "labelIds": [label]}
-    soon = board.card("soon", checklist=[{"title": "one"}, {"title": "two"}], **fields)
+    soon = board.card(
+        "soon",
+        estimate=3,
+        priority="low",
+        dueDate=day(2),
+        labelIds=[label],
+        checklist=[{"title": "one"}, {"title": "two"}],
+    )
     far = board.card("far", priority="medium", dueDate=day(20), assigneeId=board.owner.id)
     board.card("done", status="done", checklist=[{"title": "all", "done": True}])
     for blocker, blocked in ((late, soon), (soon, far)):

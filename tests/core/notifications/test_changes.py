@@ -45,9 +45,11 @@ def update(board, card, **fields):
 def test_update_records_values_before_and_after(board):
     card = board.card("Write", dueDate="2026-05-01")
     (activity,) = update(board, card, title="Read", dueDate="2026-06-01", priority="high")
-    dates = "2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z"
-    expected = [("title", "Write", "Read"), ("priority", None, "high"), ("dueDate", *dates)]
-    assert changes_of(activity) == [(*change, {}) for change in expected]
+    assert changes_of(activity) == [
+        ("title", "Write", "Read", {}),
+        ("priority", None, "high", {}),
+        ("dueDate", "2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z", {}),
+    ]
     assert (activity["entity"], activity["entityId"]) == ("card", card["id"])
 
 
@@ -107,8 +109,11 @@ def test_files_relations_and_project_members_record_their_values(board, ann, wor
         for activity in feed(board)
         if activity["cardId"] in (card["id"], None)
     }
-    expected = [("originalName", file["originalName"]), ("mimeType", file["mimeType"]), ("size", 6)]
-    assert recorded["attachment_added"] == [(name, None, value, {}) for name, value in expected]
+    assert recorded["attachment_added"] == [
+        ("originalName", None, file["originalName"], {}),
+        ("mimeType", None, file["mimeType"], {}),
+        ("size", None, 6, {}),
+    ]
     assert recorded["attachment_removed"][2] == ("size", 6, None, {})
     target = ("targetCardId", None, other["id"], {other["id"]: other["key"]})
     assert recorded["relation_added"] == [("type", None, "blocks", {}), target]
