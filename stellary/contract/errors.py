@@ -91,9 +91,12 @@ class ApiError(RequestDetails, StellaryError):
     status: int = 500
     default_code: ClassVar[str] = "error"
 
-    def __init_subclass__(cls, *, status: int = 0, code: str = "") -> None:
-        # Without them, a subclass has those of its base class.
-        cls.status, cls.default_code = status or cls.status, code or cls.default_code
+    def __init_subclass__(cls, *, status: int | None = None, code: str | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if status is not None:
+            cls.status = status
+        if code is not None:
+            cls.default_code = code
 
     def __init__(
         self,

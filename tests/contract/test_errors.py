@@ -1,6 +1,8 @@
 """Errors: one shape, one class per status, and a parser that accepts any body of a proxy."""
 
 import json
+import pickle
+from typing import Generic, TypeVar
 
 import pytest
 from hypothesis import given
@@ -20,6 +22,7 @@ from stellary.contract.errors import (
 from stellary.contract.wire import invalid
 from tests.contract.strategies import JSON
 
+T = TypeVar("T")
 STATUSES = st.integers(300, 599)
 HEADERS = st.dictionaries(
     st.sampled_from(["x-request-id", "retry-after", "content-type"]), st.text(max_size=20)
@@ -60,6 +63,45 @@ def test_error_round_trips_between_core_and_client(kind):
     assert type(parsed) is kind
     assert parsed.to_body("req_1") == raised.to_body("req_1")
     assert parsed.request_id == "req_1"
+
+
+class OutOfStock(Conflict):
+    """An error of a program, in the form that it has had from the beginning."""
+
+    status = 422
+    default_code = "out_of_stock"
+
+
+class SoldOut(OutOfStock):
+    """An error without a status of its own."""
+
+
+class Named:
+    """A base class whose subclasses give a name."""
+
+    names: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, *, name, **options):
+        super().__init_subclass__(**options)
+        cls.names = (*cls.names, name)
+
+
+@pytest.mark.parametrize("kind", [OutOfStock, SoldOut], ids=lambda kind: kind.__name__)
+def test_subclass_of_a_program_has_its_own_status_and_code(kind):
+    for error in (kind("None left"), pickle.loads(pickle.dumps(kind("None left")))):
+        assert (type(error), error.message) == (kind, "None left")
+        assert (error.status, error.code) == (422, "out_of_stock")
+
+
+def test_subclass_of_a_program_can_have_further_base_classes():
+    class Missing(NotFound, Named, Generic[T], name="missing"):
+        pass
+
+    class MissingCard(Missing[int], code="missing_card", name="card"):
+        pass
+
+    assert (Missing.names, MissingCard.names) == (("missing",), ("missing", "card"))
+    assert (MissingCard("x").status, MissingCard("x").code) == (404, "missing_card")
 
 
 def test_unknown_status_has_the_class_of_its_range():
