@@ -1,5 +1,6 @@
 """Raw responses of calls, and requests without a method, with both clients."""
 
+import gc
 import pickle
 
 import httpx
@@ -10,6 +11,7 @@ from stellary import AsyncStellary, Conflict, Invalid, NotFound, Stellary, Unava
 from stellary.client import Response, with_raw_response
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.cards import Card
+from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
 from tests.support.colours import resolve
 
@@ -86,6 +88,26 @@ async def test_page_of_a_raw_response_has_a_next_page(colour):
     response = await resolve(with_raw_response(gateway.board.cards.list)(limit=1))
     assert response.value == [first]
     assert await resolve(response.value.next_page()) == [second]
+
+
+async def test_next_page_of_a_raw_response_is_seen_by_later_hooks(colour):
+    seen = []
+    gateway = Gateway(colour, json([make(Card)], link='</x?cursor=c>; rel="next"'), json([]))
+    response = await resolve(with_raw_response(gateway.board.cards.list)(limit=1))
+    gateway.client.on_response(lambda request, answer: seen.append(answer.status))
+    await resolve(response.value.next_page())
+    assert seen == [200]
+
+
+async def test_pages_of_a_raw_response_keep_no_earlier_responses(colour):
+    links = [{"link": f'</x?cursor={number}>; rel="next"', "x-test": "kept"} for number in range(4)]
+    answers = [json([make(Card)], **headers) for headers in links]
+    response = await resolve(with_raw_response(Gateway(colour, *answers).board.cards.list)(limit=1))
+    page = response.value
+    for _ in range(3):
+        page = await resolve(page.next_page())
+    kept = [item for item in gc.get_objects() if type(item) is RawResponse and "x-test" in item.headers]
+    assert len(kept) <= 1
 
 
 async def test_method_itself_still_returns_values(colour):

@@ -56,21 +56,22 @@ ResponseHook = Callable[[RawRequest, RawResponse], object]
 class Watch:
     """The open captures of a client, its log and its hooks, which all of its handles share."""
 
-    __slots__ = ("captures", "request_hooks", "response_hooks")
+    __slots__ = ("captures", "own_hook", "request_hooks", "response_hooks")
 
     def __init__(self) -> None:
         self.captures: list[list[Exchange]] = []
         self.request_hooks: list[RequestHook] = []
         self.response_hooks: list[ResponseHook] = []
+        self.own_hook: ResponseHook | None = None
 
     @property
     def idle(self) -> bool:
         return not self.captures and not log.isEnabledFor(logging.DEBUG)
 
     def with_response_hook(self, hook: ResponseHook) -> Watch:
-        """Return a watch with a further hook, which shares everything else with this one."""
+        """Return a watch with a hook of its own, which shares everything else with this one."""
         watch = copy.copy(self)
-        watch.response_hooks = [*self.response_hooks, hook]
+        watch.own_hook = hook
         return watch
 
     def record(self, exchange: Exchange) -> None:
@@ -94,3 +95,5 @@ class Watch:
         """
         for hook in self.response_hooks:
             hook(request, response)
+        if self.own_hook is not None:
+            self.own_hook(request, response)

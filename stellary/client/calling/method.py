@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import types
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from inspect import iscoroutinefunction
 from types import FunctionType
@@ -282,8 +283,9 @@ def with_raw_response(method: Any) -> Any:
         raise TypeError("with_raw_response takes a method of a handle, such as board.cards.get")
     caller: Any = handle._caller
 
-    def bind() -> tuple[list[RawResponse], Any]:
-        responses: list[RawResponse] = []
+    def bind() -> tuple[deque[RawResponse], Any]:
+        # The last response only, since the method can make many calls, and a page of its result further ones.
+        responses: deque[RawResponse] = deque(maxlen=1)
         watch = caller.watch.with_response_hook(lambda _, response: responses.append(response))
         copied_handle = copy.copy(handle)
         copied_handle._caller = attrs.evolve(caller, watch=watch)
@@ -307,7 +309,7 @@ def with_raw_response(method: Any) -> Any:
     return call
 
 
-def _response(responses: list[RawResponse], method: Any, value: Any) -> Response[Any]:
+def _response(responses: deque[RawResponse], method: Any, value: Any) -> Response[Any]:
     if not responses:
         raise _no_call(method)
     raw = responses[-1]
