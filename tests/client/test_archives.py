@@ -13,7 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary import AsyncStellary, Conflict, Invalid, NotFound, NotImported, Stellary, UnsuitableFile
+from stellary import (
+    AsyncStellary,
+    Conflict,
+    ConnectionFailed,
+    Invalid,
+    NotFound,
+    NotImported,
+    Stellary,
+    UnsuitableFile,
+)
+from stellary.client.calling import retries
 from stellary.client.testing import RecordingPort, make
 from stellary.client.transfer.archive import PROJECT_MAX
 from stellary.contract.attachments import SIZE_MAX, Attachment
@@ -381,6 +391,20 @@ def test_import_repeated_with_same_key_resumes(ask):
     assert [keys[0], keys[3]] == ["k", "k"]
     assert keys[1:3] == keys[4:6]
     assert len(set(keys)) == 4
+
+
+def test_upload_without_answer_is_repeated_whatever_the_version_of_the_import(ask, monkeypatch):
+    monkeypatch.setattr(retries, "PAUSE_FIRST", 0.001)
+
+    def break_first(request):
+        if len(port.changes) == 2:
+            raise ConnectionFailed("the connection was reset")
+        return make(Attachment)
+
+    port = Importing()
+    port.answer("attachments.upload", break_first)
+    ask(port, lambda ws: ws.projects.with_options(if_match=3).import_archive(archive()))
+    assert [request.operation for request in port.changes] == ["projects.import", *["attachments.upload"] * 4]
 
 
 def test_interrupted_import_deletes_project():

@@ -165,7 +165,8 @@ def import_archive(
     """
     with closing(ReadArchive(file)) as archive:
         key = projects._caller.options.idempotency_key
-        without_key = projects.with_options(idempotency_key=None, if_match=None)
+        unconditional = projects.with_options(idempotency_key=key, if_match=None)
+        without_key = unconditional.with_options(idempotency_key=None)
         # The caller becomes the uploader of the files.
         session = (yield partial(without_key._caller.one, _ME, {})) if archive.files else None
         created: ProjectImport = yield partial(projects.import_file, archive.project)
@@ -174,7 +175,7 @@ def import_archive(
         try:
             for packed in archive.files:
                 current = packed.name
-                card = projects(created.id).card(created.card_ids[packed.card])
+                card = unconditional(created.id).card(created.card_ids[packed.card])
                 file_progress = progress and partial(_add_progress, progress, sent, total)
                 # With a key derived from the caller's, so that a repeated import uploads no file twice.
                 upload = with_own_key(card.attachments, packed.id).upload
