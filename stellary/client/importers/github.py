@@ -15,7 +15,13 @@ from stellary.client.importers.labels import FieldCollection, LabelCollection
 from stellary.client.importers.objects import NUMBER_MAX, is_card_number, read_object
 from stellary.client.importers.reading import NAME_MAX, Draft, LossReport, Reading, comments_of, text_of
 from stellary.client.transfer.json_file import JsonList, parse_json_list
-from stellary.contract import project_imports as wire
+from stellary.contract.project_imports import (
+    ImportedCard,
+    ImportedColumn,
+    ImportedComment,
+    ImportedMember,
+    ImportedPerson,
+)
 from stellary.contract.wire import UNSET
 
 _FILE_KIND = "a list of GitHub issues, as its REST API gives it"
@@ -145,9 +151,9 @@ class _Issues:
         fields.add(_ADDRESS, "GitHub", "text", text_of)
         return fields
 
-    def _comments(self) -> dict[tuple[str, str], list[wire.ImportedComment]]:
+    def _comments(self) -> dict[tuple[str, str], list[ImportedComment]]:
         """Return the comments by repository and number of their issue."""
-        by_issue: dict[tuple[str, str], list[wire.ImportedComment]] = defaultdict(list)
+        by_issue: dict[tuple[str, str], list[ImportedComment]] = defaultdict(list)
         comments = [
             read_object(comment, GITHUB_COMMENT, "the comments", self.report) for comment in self.comment_list
         ]
@@ -161,11 +167,11 @@ class _Issues:
             )
         return by_issue
 
-    def _members(self, issues: Iterable[dict[str, Any]]) -> list[wire.ImportedMember]:
+    def _members(self, issues: Iterable[dict[str, Any]]) -> list[ImportedMember]:
         logins = {_login(user): None for issue in issues for user in (issue.get("user"), *_assignees(issue))}
         self.report.note_unknown("people", self.people, logins)
         return [
-            wire.ImportedMember(name=login[:NAME_MAX], email=self.people[login])
+            ImportedMember(name=login[:NAME_MAX], email=self.people[login])
             for login in logins
             if login in self.people
         ]
@@ -175,10 +181,10 @@ class _Issues:
         issue: dict[str, Any],
         labels: LabelCollection,
         fields: FieldCollection,
-        comments: dict[tuple[str, str], list[wire.ImportedComment]],
+        comments: dict[tuple[str, str], list[ImportedComment]],
         *,
         numbered: bool,
-    ) -> wire.ImportedCard:
+    ) -> ImportedCard:
         where, report = _where(issue), self.report
         title, title_rest = report.split_title(issue["title"], where)
         description, description_rest = report.split_description(issue.get("body"), where)
@@ -201,7 +207,7 @@ class _Issues:
         author = _login(issue.get("user"))
         logins = dict.fromkeys(map(_login, _assignees(issue)))
         completed = max(filter(None, (closed, created)), default=None)
-        return wire.ImportedCard(
+        return ImportedCard(
             id=f"{_repository(issue)[:60]}#{issue['number']}",
             title=title,
             column_id=column,
@@ -216,18 +222,18 @@ class _Issues:
                 *comments_of(description_rest, author, created),
                 *issue_comments,
             ],
-            created_by=wire.ImportedPerson(name=author[:NAME_MAX]) if author else UNSET,
+            created_by=ImportedPerson(name=author[:NAME_MAX]) if author else UNSET,
             created_at=created or UNSET,
             completed_at=UNSET if is_open else completed,
         )
 
 
-def _columns(cards: Iterable[wire.ImportedCard]) -> Iterator[wire.ImportedColumn]:
+def _columns(cards: Iterable[ImportedCard]) -> Iterator[ImportedColumn]:
     used = {card.column_id for card in cards}
-    yield wire.ImportedColumn(id=_OPEN, name="Open", card_status="open")
-    yield wire.ImportedColumn(id=_DONE, name="Done", card_status="done")
+    yield ImportedColumn(id=_OPEN, name="Open", card_status="open")
+    yield ImportedColumn(id=_DONE, name="Done", card_status="done")
     if _NOT_PLANNED in used:
-        yield wire.ImportedColumn(id=_NOT_PLANNED, name="Not planned", card_status="done")
+        yield ImportedColumn(id=_NOT_PLANNED, name="Not planned", card_status="done")
 
 
 def _assignees(issue: Mapping[str, Any]) -> list[dict[str, Any]]:

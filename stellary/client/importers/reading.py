@@ -12,8 +12,21 @@ import attrs
 
 from stellary.client.calling.nearest import nearest
 from stellary.client.errors import UnsuitableFile
-from stellary.contract import project_imports as wire
 from stellary.contract.cards import DESCRIPTION_MAX, TITLE_MAX
+from stellary.contract.project_imports import (
+    CARDS_MAX,
+    COLUMNS_MAX,
+    IN_ALL_MAX,
+    ImportedCard,
+    ImportedColumn,
+    ImportedComment,
+    ImportedCustomField,
+    ImportedLabel,
+    ImportedMember,
+    ImportedPerson,
+    ImportedProject,
+    ImportProject,
+)
 from stellary.contract.wire import UNSET, Unset
 
 EXAMPLES_MAX = 10
@@ -57,11 +70,11 @@ class Reading:
         left_out: The report of everything that was omitted or changed.
     """
 
-    projects: tuple[wire.ImportProject, ...]
+    projects: tuple[ImportProject, ...]
     left_out: tuple[LeftOut, ...]
 
     @property
-    def project(self) -> wire.ImportProject:
+    def project(self) -> ImportProject:
         """The only project.
 
         Raises:
@@ -69,8 +82,8 @@ class Reading:
         """
         if len(self.projects) > 1:
             raise UnsuitableFile(
-                f"the file results in {len(self.projects)} projects, since a project can have at most"
-                f" {wire.COLUMNS_MAX} columns and {wire.CARDS_MAX} cards: import each of .projects"
+                f"the file results in {len(self.projects)} projects, since a project can have at most {COLUMNS_MAX} columns and"
+                f" {CARDS_MAX} cards: import each of .projects"
             )
         return self.projects[0]
 
@@ -220,19 +233,19 @@ class Draft:
     name: str
     description: str | None
     archived: bool = False
-    columns: list[wire.ImportedColumn]
-    labels: list[wire.ImportedLabel]
-    custom_fields: list[wire.ImportedCustomField]
-    cards: list[wire.ImportedCard]
-    members: list[wire.ImportedMember] = attrs.field(factory=list)
+    columns: list[ImportedColumn]
+    labels: list[ImportedLabel]
+    custom_fields: list[ImportedCustomField]
+    cards: list[ImportedCard]
+    members: list[ImportedMember] = attrs.field(factory=list)
 
-    def split(self) -> tuple[wire.ImportProject, ...]:
+    def split(self) -> tuple[ImportProject, ...]:
         """Return the projects that hold all columns and cards; archived cards come last, so that an active board stays in one project."""
         parts = list(self._parts()) or [(self.columns, [])]
         last_number = max((card.number for card in self.cards if card.number), default=0)
         return tuple(
-            wire.ImportProject(
-                project=wire.ImportedProject(
+            ImportProject(
+                project=ImportedProject(
                     name=self._part_name(index, len(parts)),
                     description=self.description,
                     archived=self.archived,
@@ -247,9 +260,9 @@ class Draft:
             for index, (columns, cards) in enumerate(parts)
         )
 
-    def _parts(self) -> Iterator[tuple[list[wire.ImportedColumn], list[wire.ImportedCard]]]:
-        for first in range(0, len(self.columns), wire.COLUMNS_MAX):
-            columns = self.columns[first : first + wire.COLUMNS_MAX]
+    def _parts(self) -> Iterator[tuple[list[ImportedColumn], list[ImportedCard]]]:
+        for first in range(0, len(self.columns), COLUMNS_MAX):
+            columns = self.columns[first : first + COLUMNS_MAX]
             ids = {column.id for column in columns}
             column_cards = sorted(
                 (card for card in self.cards if card.column_id in ids), key=lambda card: card.archived
@@ -264,12 +277,12 @@ class Draft:
         return self.name[: NAME_MAX - len(suffix)] + suffix
 
 
-def _split_cards(cards: Sequence[wire.ImportedCard]) -> Iterator[list[wire.ImportedCard]]:
-    part: list[wire.ImportedCard] = []
+def _split_cards(cards: Sequence[ImportedCard]) -> Iterator[list[ImportedCard]]:
+    part: list[ImportedCard] = []
     comments = 0
     for card in cards:
         more = len(card.comments or ())
-        if part and (len(part) == wire.CARDS_MAX or comments + more > wire.IN_ALL_MAX):
+        if part and (len(part) == CARDS_MAX or comments + more > IN_ALL_MAX):
             yield part
             part, comments = [], 0
         part.append(card)
@@ -288,7 +301,7 @@ def comments_of(
     author: str | None = None,
     created_at: datetime | None = None,
     updated_at: datetime | None = None,
-) -> Iterator[wire.ImportedComment]:
+) -> Iterator[ImportedComment]:
     """Yield a text as one or more comments of at most 2000 characters; none if it is blank.
 
     Args:
@@ -298,11 +311,11 @@ def comments_of(
         updated_at: The time of the last edit; by default ``created_at``.
     """
     text = text_of(value)
-    comment_author: wire.ImportedPerson | Unset = wire.ImportedPerson(name=author[:100]) if author else UNSET
+    comment_author: ImportedPerson | Unset = ImportedPerson(name=author[:100]) if author else UNSET
     for begin in range(0, len(text), COMMENT_MAX):
         part = text[begin : begin + COMMENT_MAX]
         if part.strip():
-            yield wire.ImportedComment(
+            yield ImportedComment(
                 content=part,
                 author=comment_author,
                 created_at=created_at or UNSET,

@@ -15,10 +15,16 @@ from stellary.client.importers.labels import FieldCollection, LabelCollection
 from stellary.client.importers.objects import is_card_number, read_object
 from stellary.client.importers.reading import NAME_MAX, Draft, LossReport, Reading, comments_of
 from stellary.client.transfer.json_file import JsonFile, parse_json_file
-from stellary.contract import project_imports as wire
 from stellary.contract.cards import DESCRIPTION_MAX, CardStatus
 from stellary.contract.checklists import CHECKLIST_MAX
 from stellary.contract.custom_fields import FieldType
+from stellary.contract.project_imports import (
+    ImportedCard,
+    ImportedChecklistItem,
+    ImportedColumn,
+    ImportedComment,
+    ImportedMember,
+)
 from stellary.contract.wire import UNSET
 
 _FILE_KIND = "the JSON export of a Trello board"
@@ -119,7 +125,7 @@ class _Board:
 
     # ------------------------------------------------------------------------------------------ columns and labels
 
-    def _columns(self, cards: Iterable[dict[str, Any]]) -> list[wire.ImportedColumn]:
+    def _columns(self, cards: Iterable[dict[str, Any]]) -> list[ImportedColumn]:
         used = {card.get("idList") for card in cards}
         columns = []
         self.report.note_unknown(
@@ -136,7 +142,7 @@ class _Board:
                     "list.closed", "columns cannot be archived: its cards are archived instead", where
                 )
             columns.append(
-                wire.ImportedColumn(
+                ImportedColumn(
                     id=trello_list["id"],
                     name=self.report.shorten(name, NAME_MAX, "list.name", where),
                     card_status=self.statuses.get(name, UNSET),
@@ -166,8 +172,8 @@ class _Board:
                 fields.add(id, name, *_FIELD_TYPES.get(kind, _FIELD_TYPES["text"]))
         return fields
 
-    def _comments(self) -> dict[str, list[wire.ImportedComment]]:
-        by_card: dict[str, list[wire.ImportedComment]] = defaultdict(list)
+    def _comments(self) -> dict[str, list[ImportedComment]]:
+        by_card: dict[str, list[ImportedComment]] = defaultdict(list)
         # The export has the newest actions first.
         for action in reversed(self.board.get("actions", [])):
             data = action.get("data", {})
@@ -181,16 +187,14 @@ class _Board:
             by_card[card.get("id", "")] += comments_of(data.get("text"), author_name, created_at)
         return by_card
 
-    def _members(self) -> list[wire.ImportedMember]:
+    def _members(self) -> list[ImportedMember]:
         imported = []
         members = self.members.values()
         self.report.note_unknown("people", self.people, {member.get("username", "") for member in members})
         for member in members:
             username = member.get("username", "")
             if username in self.people:
-                imported.append(
-                    wire.ImportedMember(name=_name(member)[:NAME_MAX], email=self.people[username])
-                )
+                imported.append(ImportedMember(name=_name(member)[:NAME_MAX], email=self.people[username]))
             else:
                 self.report.note(
                     "member", "`people` has no e-mail address for this login", username or _name(member)
@@ -211,7 +215,7 @@ class _Board:
         )
         return False
 
-    def _card(self, card: dict[str, Any], numbered: bool) -> wire.ImportedCard:
+    def _card(self, card: dict[str, Any], numbered: bool) -> ImportedCard:
         where, report = _where(card), self.report
         if any(card.get("cover", {}).values()):
             report.note("card.cover", "Stellary has no equivalent", where)
@@ -232,7 +236,7 @@ class _Board:
             report.note("comment", reason, where, missing_comments)
         people = [(id, self.members.get(id, {})) for id in card.get("idMembers", [])]
         extra_texts = [title_rest, description_rest, self._files(card, where)]
-        return wire.ImportedCard(
+        return ImportedCard(
             id=card["id"],
             title=title,
             column_id=card["idList"],
@@ -256,8 +260,8 @@ class _Board:
             completed_at=max(filter(None, (active, created)), default=None) if done else UNSET,
         )
 
-    def _steps(self, checklists: list[dict[str, Any]], where: str) -> list[wire.ImportedChecklistItem]:
-        steps: list[wire.ImportedChecklistItem] = []
+    def _steps(self, checklists: list[dict[str, Any]], where: str) -> list[ImportedChecklistItem]:
+        steps: list[ImportedChecklistItem] = []
         for checklist in checklists:
             name = checklist.get("name", "").strip()
             for item in _sort_by_position(checklist.get("checkItems", [])):
@@ -268,7 +272,7 @@ class _Board:
                     self.report.note("checkItem", f"a card can have at most {CHECKLIST_MAX}: {text!r}", where)
                     continue
                 title = self.report.shorten(text, _ITEM_MAX, "checkItem.name", where)
-                steps.append(wire.ImportedChecklistItem(title=title, done=item.get("state") == "complete"))
+                steps.append(ImportedChecklistItem(title=title, done=item.get("state") == "complete"))
         if len(checklists) > 1:
             self.report.note(
                 "checklist", "a card has one checklist: the names precede the titles of the items", where
