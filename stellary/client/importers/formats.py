@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 ValueType = Literal["text", "id", "integer", "number", "boolean"]
-FieldType: TypeAlias = "ValueType | ObjectFormat | list[ValueType | ObjectFormat]"
+ValueFormat: TypeAlias = "ValueType | ObjectFormat | list[ValueType | ObjectFormat]"
 """A plain type, an object, or a list whose items have the same type."""
 
 
@@ -34,7 +34,7 @@ class ObjectFormat:
     """
 
     kind: str
-    types: Mapping[str, FieldType]
+    types: Mapping[str, ValueFormat]
     ignored: frozenset[str] | None = attrs.field(default=None, converter=attrs.converters.optional(_split))
     required: str | None = None
     named_by: str | None = None
@@ -46,7 +46,7 @@ class ObjectFormat:
         return self.ignored is not None and field not in self.ignored and not field.endswith("_url")
 
 
-def _types(plain: Mapping[ValueType, str], **nested: FieldType) -> Mapping[str, FieldType]:
+def _types(plain: Mapping[ValueType, str], **nested: ValueFormat) -> Mapping[str, ValueFormat]:
     """Return the types of fields by name.
 
     Args:

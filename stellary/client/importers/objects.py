@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stellary.client.importers.formats import FieldType, ObjectFormat, ValueType
+from stellary.client.importers.formats import ObjectFormat, ValueFormat, ValueType
 from stellary.client.importers.reading import NAME_MAX, LossReport, text_of
 
 ID_MAX = 100
@@ -62,7 +62,7 @@ def is_card_number(value: Any) -> bool:
 
 def _read_value(
     value: Any,
-    value_type: FieldType,
+    value_type: ValueFormat,
     kind: str,
     where: str,
     note: Callable[[str, str, str], None],
