@@ -113,7 +113,7 @@ def test_unknown_enum_value_raises(cls, name):
     more = f", or of {len(words) - WORDS_SHOWN} more" if len(words) > WORDS_SHOWN else ""
     message = "must be one of " + ", ".join(words[:WORDS_SHOWN]) + more
     problems = problems_of(load, cls, {name: "unheard_of"})
-    assert [problem for problem in problems if problem[0] == name] == [(name, message)]
+    assert [text for field, text in problems if field == name] == [message]
 
 
 @each_request
