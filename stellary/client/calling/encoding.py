@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from operator import attrgetter
 from typing import Any, get_args
 from urllib.parse import urlencode
 
@@ -21,7 +20,6 @@ from stellary.contract.wire import MOMENT_WITHOUT_ZONE, Request, Value, as_dict,
 # Without this option, orjson takes a naive datetime as UTC and does not encode subclasses of datetime.
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME
 _EXPECTED: dict[object, str] = {str: "a text", int: "an integer", date: "a date or a time"}
-_PARTS_OF_MOMENT = attrgetter("year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo")
 _DEPTH_MAX = 254
 """The nesting depth that orjson supports."""
 
@@ -111,7 +109,17 @@ def _to_moment(value: datetime) -> str:
     if value.tzinfo is None:
         raise ValueError(MOMENT_WITHOUT_ZONE)
     # A plain datetime, since ``isoformat`` of a subclass may include nanoseconds.
-    plain = datetime(*_PARTS_OF_MOMENT(value), fold=value.fold)  # noqa: DTZ001 - the last part
+    plain = datetime(
+        value.year,
+        value.month,
+        value.day,
+        value.hour,
+        value.minute,
+        value.second,
+        value.microsecond,
+        value.tzinfo,
+        fold=value.fold,
+    )
     try:
         return plain.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
     except OverflowError:
