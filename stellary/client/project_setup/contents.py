@@ -326,6 +326,15 @@ def _merge_checklist(
 # ---------------------------------------------------------------------------------------------- relations
 
 
+@attrs.frozen
+class RelationByName:
+    """A relation by the titles or keys of its cards, whose ids are looked up once all cards exist."""
+
+    type: str
+    source: str
+    target: str
+
+
 def relation_changes(matched: Matched, prune: bool) -> Iterator[Change]:
     """Yield the deletions of relations, then the creations.
 
@@ -347,10 +356,10 @@ def relation_changes(matched: Matched, prune: bool) -> Iterator[Change]:
         matched.problems,
     )
     for edge in sorted(to_delete, key=lambda edge: (edge.type, edge.source, edge.target)):
-        yield _relation_change("delete", titles, edge)
+        yield _relation_change("delete", titles, RelationByName(edge.type, edge.source, edge.target), edge)
     for edge, relation in by_edge.items():
         if edge not in matched.state.edges:
-            yield _relation_change("create", titles, relation)
+            yield _relation_change("create", titles, relation, None)
 
 
 def _managed_relations(matched: Matched) -> Iterator[tuple[str, str]]:
@@ -361,8 +370,7 @@ def _managed_relations(matched: Matched) -> Iterator[tuple[str, str]]:
                 yield type, existing.id
 
 
-def _declared_relations(matched: Matched) -> Iterator[tuple[Edge, Edge, str]]:
-    """Yield each declared relation by ids, by titles or keys, and with its path in the declaration."""
+def _declared_relations(matched: Matched) -> Iterator[tuple[Edge, RelationByName, str]]:
     for card, existing, path in matched.cards.pairs:
         id = existing.id if existing else f"+{card.title}"
         name = existing.key if existing else card.title
@@ -372,7 +380,7 @@ def _declared_relations(matched: Matched) -> Iterator[tuple[Edge, Edge, str]]:
             if other is not None:
                 edge = to_edge("child_of" if type == "parent" else type, id, other or f"+{title}")
                 ends = (title, name) if type == "parent" else (name, title)
-                yield edge, Edge(edge.type, *ends), relation_path
+                yield edge, RelationByName(edge.type, *ends), relation_path
 
 
 def _is_to_delete(edge: Edge, managed: set[tuple[str, str]], prune: bool) -> bool:
@@ -390,11 +398,15 @@ def _titles(matched: Matched) -> dict[str, str]:
     return {name: title for card, title in cards for name in (card.id, card.key)}
 
 
-def _relation_change(action: ActionWord, titles: Mapping[str, str], relation: Edge) -> Change:
+def _relation_change(
+    action: Any, titles: Mapping[str, str], relation: RelationByName, existing: Edge | None
+) -> Change:
     names = [titles.get(end, end) for end in (relation.source, relation.target)]
     source, target = sorted(names) if relation.type == "related_to" else names
     verb = {"parent_of": "is the parent of", "related_to": "is related to"}.get(relation.type, relation.type)
-    return Change(action=action, kind="relation", name=f'{source}" {verb} "{target}', about=relation)
+    return Change(
+        action=action, kind="relation", name=f'{source}" {verb} "{target}', about=existing or relation
+    )
 
 
 def match_steps(steps: Iterable[Step], items: list[Any]) -> list[tuple[Step, Any]]:

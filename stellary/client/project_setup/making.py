@@ -9,7 +9,7 @@ from stellary.client.errors import StalePlan
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.project_setup._steps import PlanSteps, fetch_all
 from stellary.client.project_setup.changes import Change, Kind, get_values
-from stellary.client.project_setup.contents import first_column, match_steps
+from stellary.client.project_setup.contents import RelationByName, first_column, match_steps
 from stellary.client.project_setup.declaration import Automation, Card
 from stellary.client.project_setup.matching import Matched
 from stellary.client.project_setup.planning import Plan
@@ -210,7 +210,7 @@ class ChangeRequests:
     # ------------------------------------------------------------------------------------------ relations and rules
 
     def _create_relation(self, change: Change) -> PlanSteps[None]:
-        relation: Edge = change.about
+        relation: RelationByName = change.about
         source = self.matched.find_card(relation.source, "")
         target = self.matched.find_card(relation.target, "")
         assert source

@@ -39,10 +39,7 @@ class Person:
 
 @attrs.frozen
 class Edge:
-    """A relation between two cards: the source ``blocks`` the target. Stored once for both cards.
-
-    The cards are given by their ids; in a change that creates the relation by their titles or keys, since cards that do not
-    exist yet have no ids.
+    """A relation between two cards, by their ids: the source ``blocks`` the target. Stored once for both cards.
 
     Attributes:
         type: ``blocks``, ``duplicates``, ``parent_of`` or ``related_to``; for ``related_to`` the lower id comes first.
