@@ -37,7 +37,7 @@ def run_steps(steps: Steps[T]) -> T:
         return value
 
 
-def make_call(call: Callable[[], Any]) -> Steps[Any]:
+def wrap_call(call: Callable[[], Any]) -> Steps[Any]:
     """Return the steps of a single call."""
     return (yield call)
 

@@ -11,7 +11,7 @@ from typing import Any, overload
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.form import FileSource, Form, ReportProgress
 from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
-from stellary.client.calling.steps import Steps, make_call
+from stellary.client.calling.steps import Steps, wrap_call
 from stellary.client.calling.target import open_target
 from stellary.client.transfer.byte_ranges import count_received, find_next_start
 from stellary.contract.attachments import DOWNLOAD_ATTACHMENT, UPLOAD_ATTACHMENT, Attachment
@@ -76,7 +76,7 @@ def upload(
         TypeError: The file has no name.
     """
     form = Form(file, name, mime_type, progress)
-    return make_call(partial(files._caller.one, _UPLOAD, files._path_params, None, form))
+    return wrap_call(partial(files._caller.one, _UPLOAD, files._path_params, None, form))
 
 
 def download_to(
