@@ -19,7 +19,7 @@ from stellary.core.board.tables import LOG_MAX, card_log
 from tests.core.notifications.test_live_board import Writer
 from tests.support.boards import Board, Json, ask
 from tests.support.core_parts import ItemMemory
-from tests.support.tables import cards
+from tests.support.tables import cards, projects
 
 STEPS = 32
 HORIZON = cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text)
@@ -385,6 +385,20 @@ def test_changes_of_other_cards_are_read_once(board, monkeypatch):
         counts.clear()
         assert titles(board, f"?columnId={column}") == ["Four"]
     assert counts == []
+
+
+def test_list_under_a_new_key_of_its_project_is_read_once(board, statements):
+    def count_statements() -> int:
+        with statements() as sent:
+            read(board)
+        return len(sent)
+
+    count = [count_statements() for _ in range(3)][-1]
+    with board.world.core.begin(board.owner.actor) as uow:
+        uow.connection.execute(update(projects).values(key="NEW"))
+    assert count_statements() > count
+    assert [count_statements() for _ in range(2)] == [count, count]
+    assert read(board) == read_rows(board)
 
 
 def test_list_above_the_limit_is_read_again(board, statements, monkeypatch):

@@ -297,15 +297,18 @@ def load_whole_columns(
         return put_in_order(load_cards(uow, statements, parameters, project_key))
     is_sqlite = uow.connection.dialect.name == "sqlite"
     memory = cast("ItemMemory[_RememberedList]", uow.env.listed_cards)
+    key = _make_key(uow, project_id, project_key, values)
+    if queued is not None and queued.key != key:
+        # The key of the project has changed.
+        queued = None
     if queued is None and not is_sqlite:
         uow.env.listed_cards.add(((uow.actor, project_id),), (_KnownCaller(project_key),))
-    key = _make_key(uow, project_id, project_key, values)
     (earlier,) = memory.find((key,))
     followed = None
     if earlier is not None and is_sqlite:
         followed = earlier.follow(_read_log(uow, earlier.state, values, project_id, project_key))
     elif earlier is not None:
-        if queued is None or queued.key != key:
+        if queued is None:
             queued = _queue_recent(uow, key, earlier, values, project_id)
         # Another thread may have followed later changes meanwhile.
         earlier = queued.earlier
