@@ -549,11 +549,16 @@ def allow_statement(connection: Connection) -> None:
         connection.statements_left += 1
 
 
+def has_snapshot(connection: Connection) -> bool:
+    """Return whether all statements of a unit that only reads see the same state of the database."""
+    return not isinstance(connection, DirectConnection) or connection.statements_left is None
+
+
 def require_snapshot(connection: Connection) -> None:
     """Raise an error if the unit has no snapshot, before a service executes statements that must see the same state.
 
     Raises:
         SnapshotNeeded: The unit has none. It runs again with one.
     """
-    if isinstance(connection, DirectConnection) and connection.statements_left is not None:
+    if not has_snapshot(connection):
         raise SnapshotNeeded

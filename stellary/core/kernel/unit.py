@@ -154,6 +154,7 @@ class UnitOfWork:
         dependencies: The versions that access checks have read, by kind and id, while a proposal is made; None otherwise.
         lock_plan: The rows that it locks, if it is repeated when the database aborts it; None otherwise.
         sees_only_committed: Whether the unit only reads, on a connection of its own, so that it sees only committed rows.
+        opened_at: A time before its first statement, by ``time.perf_counter``, if it only reads on a connection of its own; otherwise 0.
         settled_count, handled_count: The numbers of events passed to the reactions, and to the handlers of the host.
         has_deleted: Whether the unit has deleted rows to which rows of a host may refer.
         members: Users known to have access to a workspace until the unit ends: their names, by workspace id and user id.
@@ -179,6 +180,7 @@ class UnitOfWork:
     pending_login: Claims | None = None
     dependencies: dict[str, str] | None = None
     sees_only_committed: bool = False
+    opened_at: float = 0.0
     rule_action_count: int = 0
     settled_count: int = 0
     handled_count: int = 0

@@ -30,18 +30,19 @@ class UnitTimes:
         statements: The number of statements; 0 on a connection that is not the core's.
         rows: The number of rows that they returned.
         waited: Seconds until the unit had a connection. On SQLite, writers wait for each other here.
+        begun_at: When it asked for a connection, by ``time.perf_counter``.
         committed: Seconds of the commit, even if it fails; 0 for a unit that only reads, or fails before.
         seconds: Seconds from the request for a connection to the end of the unit.
         ended_at: When it ended, by ``time.perf_counter``.
     """
 
     __slots__ = (
-        "_begun_at", "_connection", "_settled_at", "_uow", "committed", "ended_at", "operation", "rows", "seconds",
+        "_connection", "_settled_at", "_uow", "begun_at", "committed", "ended_at", "operation", "rows", "seconds",
         "statements", "waited", "writes",
     )  # fmt: skip
 
     def __init__(self, *, writes: bool) -> None:
-        self._begun_at = time.perf_counter()
+        self.begun_at = time.perf_counter()
         self._uow: UnitOfWork | None = None
         self._connection: CoreConnection | None = None
         self.writes = writes
@@ -50,7 +51,7 @@ class UnitTimes:
 
     def open(self, uow: UnitOfWork) -> None:
         """Note that the unit has a connection."""
-        self.waited = time.perf_counter() - self._begun_at
+        self.waited = time.perf_counter() - self.begun_at
         self._uow, connection = uow, uow.connection
         if isinstance(connection, CoreConnection):
             self._connection, connection.on_return = connection, self._count
@@ -73,7 +74,7 @@ class UnitTimes:
         if self._uow is None:
             return False
         self.ended_at = now = time.perf_counter()
-        self.seconds = now - self._begun_at
+        self.seconds = now - self.begun_at
         if self._settled_at:
             self.committed = now - self._settled_at
         self._count()

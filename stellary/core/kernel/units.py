@@ -145,7 +145,7 @@ class Units:
             with self.database.reading(snapshot=snapshot) as pooled:
                 uow = self._unit(pooled, actor)
                 times.open(uow)
-                uow.sees_only_committed = self.database.has_readers
+                uow.sees_only_committed, uow.opened_at = self.database.has_readers, times.begun_at
                 yield uow
         finally:
             self._end(times)

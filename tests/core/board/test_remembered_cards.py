@@ -12,6 +12,7 @@ from stellary.contract.cards import ListCards
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import ProjectRef
 from stellary.contract.wire import dump
+from stellary.core.board import board as boards
 from stellary.core.board import listing
 from stellary.core.board.listing import list_cards
 from stellary.core.board.queries import card_lists, remembered_lists
@@ -245,6 +246,26 @@ def test_cards_change_places_with_their_columns(board):
         ask(board, "PATCH", f"{board.path}/columns/{todo['id']}", {"order": order})
 
 
+def test_list_is_in_order_although_columns_moved_to_and_fro_while_it_was_read(board, monkeypatch):
+    column = f"{board.path}/columns/{board.columns[0]['id']}"
+    two = ask(board, "GET", f"{board.path}/cards")[1]
+    ask(board, "PATCH", board.of(two), {"columnId": board.columns[1]["id"]})
+    load: Callable[..., object] = remembered_lists.load_cards
+    orders = iter([1, 0])
+
+    def move_and_load(*arguments: object) -> object:
+        for order in orders:
+            ask(board, "PATCH", column, {"order": order})
+            if order:
+                loaded = load(*arguments)
+        return loaded
+
+    with monkeypatch.context() as patch:
+        patch.setattr(remembered_lists, "load_cards", move_and_load)
+        titles(board, "?archived=false")
+    assert titles(board, "?archived=false") == ["One", "Three", "Two"]
+
+
 def test_log_keeps_its_last_rows_only(board, statements):
     if not board.world.core.database.is_sqlite:
         return
@@ -342,6 +363,35 @@ def test_list_has_one_state_while_another_thread_reads_a_later_one(board, monkey
         connection.execute(select(func.pg_current_xact_id()))
         assert titles(board) == ["1", "Two", "Three"]
     assert titles(board) == ["first", "second", "Three"]
+
+
+def test_board_has_the_cards_of_its_snapshot_while_another_thread_reads_later_ones(
+    board, monkeypatch, make_engine
+):
+    def read_titles() -> list[str]:
+        return [card["title"] for card in ask(board, "GET", f"{board.path}/board")["cards"]]
+
+    one, two, _ = ask(board, "GET", f"{board.path}/cards")
+    load: Callable[..., object] = boards.load_column_cards
+    changes = iter([(two, "second"), (one, "first")])
+
+    def change_and_load(*arguments: object) -> object:
+        for card, title in changes:
+            ask(board, "PATCH", board.of(card), {"title": title})
+            assert title in read_titles()
+        return load(*arguments)
+
+    with make_engine(board.world.core.database.engine.url).connect() as connection, connection.begin():
+        if not board.world.core.database.is_sqlite:
+            # So that all lists have the same horizon.
+            connection.execute(select(func.pg_current_xact_id()))
+        read_titles()
+        ask(board, "PATCH", board.of(two), {"title": "2"})
+        assert read_titles() == ["One", "2", "Three"]
+        monkeypatch.setattr(boards, "load_column_cards", change_and_load)
+        assert read_titles() == ["One", "2", "Three"]
+        assert read_titles() == ["first", "second", "Three"]
+    assert read_titles() == ["first", "second", "Three"]
 
 
 def test_remembered_list_is_returned_only_to_those_with_access(board, statements, bob):

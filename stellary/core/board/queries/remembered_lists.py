@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import time
 from bisect import bisect
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Executable, Select, Text, and_, bindparam, func, literal, select, text
@@ -30,6 +32,7 @@ from stellary.core.db.direct_connection import (
     ExecutedResult,
     allow_statement,
     fetch_rows,
+    has_snapshot,
     queue_statement,
 )
 from stellary.core.db.statement_plans import PlannedResult
@@ -128,6 +131,7 @@ class _RememberedList(NamedTuple):
         positions: The position of each card in its column.
         indexes: The index of each card in the list by id.
         state: The state in which it was read, or an earlier one.
+        read_at: A time after it was read, by ``time.perf_counter``.
         json_size: The number of bytes of the JSON that is kept. Default: none is.
     """
 
@@ -135,13 +139,14 @@ class _RememberedList(NamedTuple):
     positions: Sequence[int]
     indexes: Mapping[str, int]
     state: _State
+    read_at: float
     json_size: int = 0
 
     @classmethod
     def build(cls, loaded: LoadedCards, state: _State) -> _RememberedList:
         """Return a list of loaded cards."""
         indexes = {card.id: index for index, card in enumerate(loaded.listed)}
-        return cls(put_in_order(loaded), loaded.positions, indexes, state)
+        return cls(put_in_order(loaded), loaded.positions, indexes, state, time.perf_counter())
 
     def estimate_size(self) -> int:
         """Return the approximate size in bytes, without that of the cards, which other lists share."""
@@ -173,7 +178,10 @@ class _RememberedList(NamedTuple):
             return None
         if not (gone or arrived):
             followed = self._replace_cards(replaced)
-            return self._replace(cards=followed, state=changes.state, json_size=len(followed.keep_json()))
+            json_size = len(followed.keep_json())
+            return self._replace(
+                cards=followed, state=changes.state, read_at=time.perf_counter(), json_size=json_size
+            )
         listed, positions = [*listed], [*self.positions]
         for index, card in replaced.items():
             listed[index] = card
@@ -308,27 +316,51 @@ def load_whole_columns(
     if earlier is not None and is_sqlite:
         followed = earlier.follow(_read_log(uow, earlier.state, values, project_id, project_key))
     elif earlier is not None:
-        if queued is None:
-            queued = _queue_recent(uow, key, earlier, values, project_id)
         # Another thread may have followed later changes meanwhile.
-        earlier = queued.earlier
+        earlier = earlier if queued is None else queued.earlier
+        if has_snapshot(uow.connection) and earlier.read_at > uow.opened_at:
+            return put_in_order(load_cards(uow, statements, parameters, project_key))
+        queued = queued or _queue_recent(uow, key, earlier, values, project_id)
         followed = earlier.follow(_read_recent(uow, queued, project_key))
     if followed is None:
-        allow_statement(uow.connection)
-        allow_statement(uow.connection)
-        # Before the cards, so that the next list reads all later changes again.
-        if is_sqlite:
-            state = fetch_rows(uow.connection, _LOG_END, {})
-        else:
-            state = fetch_rows(uow.connection, _SNAPSHOT, {"_project_id": project_id})
-        loaded = load_cards(uow, statements, parameters, project_key)
-        # All rows of the log may have been deleted, which is how tests of hosts begin.
-        if not state or len(loaded.listed) > _WHOLE_MAX:
-            return put_in_order(loaded)
-        followed = _RememberedList.build(loaded, (*state[0],))
+        return _load_and_remember(uow, statements, parameters, project_key, key)
     if followed is not earlier:
         memory.add((key,), (followed,))
     return followed.cards
+
+
+def _load_and_remember(
+    uow: UnitOfWork,
+    statements: ListStatements,
+    parameters: Mapping[str, object],
+    project_key: str,
+    key: tuple[object, ...],
+) -> CardList:
+    """Return the cards of a list that is not remembered, or has changed too much, and remember it."""
+    is_sqlite = uow.connection.dialect.name == "sqlite"
+    allow_statement(uow.connection)
+    allow_statement(uow.connection)
+    # Before the cards, so that the next list reads all later changes again.
+    if is_sqlite:
+        state = fetch_rows(uow.connection, _LOG_END, {})
+    else:
+        state = fetch_rows(uow.connection, _SNAPSHOT, {"_project_id": parameters["_project_id"]})
+    loaded = load_cards(uow, statements, parameters, project_key)
+    # All rows of the log may have been deleted, which is how tests of hosts begin.
+    is_remembered = bool(state) and len(loaded.listed) <= _WHOLE_MAX
+    # The order of columns may have changed in between, and may change back.
+    if not is_remembered or not (is_sqlite or _are_in_order(loaded.listed, state[0].column_ids)):
+        return put_in_order(loaded)
+    remembered = _RememberedList.build(loaded, (*state[0],))
+    cast("ItemMemory[_RememberedList]", uow.env.listed_cards).add((key,), (remembered,))
+    return remembered.cards
+
+
+def _are_in_order(listed: Sequence[ListedCard], column_ids: str | None) -> bool:
+    """Return whether cards are in the order of their columns, as ``_SNAPSHOT`` has it."""
+    ranks = {id: rank for rank, id in enumerate((column_ids or "").split())}
+    ranked = [(card.archived, ranks.get(card.column_id, -1)) for card in listed]
+    return all(place <= following for place, following in pairwise(ranked))
 
 
 def _read_recent(uow: UnitOfWork, queued: QueuedList, project_key: str) -> _Changes | None:
