@@ -343,6 +343,21 @@ def test_snapshots_that_are_too_far_apart_are_not_compared(board, statements, mo
     assert len(list_fingerprints(sent)) == (1 if board.world.core.database.is_sqlite else 2)
 
 
+@pytest.mark.parametrize(("age", "recent"), [(1, 3), (1_000_000, 0), (-1_000_000_000, 0)])
+def test_age_of_recent_cards_may_have_wrapped_around(board, age, recent):
+    """Ages have 32 bits: that of a row is negative after the half of all ids of transactions."""
+    if board.world.core.database.is_sqlite:
+        return
+    with board.world.core.begin(board.owner.actor) as uow:
+        statement = remembered_lists._select_recent(frozenset()).compile(uow.connection.engine)
+        horizon = int(uow.connection.execute(select(HORIZON)).scalar_one())
+        written = f"CAST('{(horizon - age) % 2**32}' AS xid)"
+        sql = str(statement).replace("stellary_cards.xmin)", f"{written})")
+        parameters = {**statement.params, "_project_id": board.project["id"], "_horizon": str(horizon - 10)}
+        rows = uow.connection.exec_driver_sql(sql, parameters).all()
+    assert len([row for row in rows if row[4] is not None]) == recent
+
+
 def test_list_has_one_state_while_another_thread_reads_a_later_one(board, monkeypatch, make_engine):
     if board.world.core.database.is_sqlite:
         return

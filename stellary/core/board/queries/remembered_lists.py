@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Executable, Select, Text, and_, bindparam, func, literal, select, text
+from sqlalchemy import Executable, Select, Text, and_, any_, bindparam, func, literal, select, text
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
@@ -54,6 +54,9 @@ _ID_END = len('{"id":"') + 24
 _XID_AGE_MAX = 1 << 30
 """The number of transactions after which their ids, of 32 bits in a row, are not compared any more."""
 
+_XID_AGE_MIN = -1_000_000
+"""The least age of a recent row. Only rows that were written more than two billion transactions ago have a lower one."""
+
 _LOG_END = select(card_log.c.id, card_log.c.card_id).order_by(card_log.c.id.desc()).limit(1)
 _IS_NEW = and_(
     card_log.c.id > bindparam("_seen"), cards.c.id == card_log.c.card_id, is_given(cards.c.project_id)
@@ -94,13 +97,20 @@ def _select_recent(names: frozenset[str]) -> Executable:
         names: The filters of the list.
     """
     conditions = is_given(cards.c.project_id), *(CONDITIONS[name] for name in sorted(names))
-    total = select(func.count()).where(*conditions).correlate(None).scalar_subquery()
-    snapshot = _SNAPSHOT.add_columns(total.label("total")).subquery("snapshot")
     # A snapshot does not contain the ids of subtransactions, which are greater than those of their transactions.
-    is_recent = text(f"age({cards.name}.xmin) <= age(CAST(CAST(:_horizon AS xid8) AS xid))")
+    is_recent = text(
+        f"age({cards.name}.xmin) BETWEEN {_XID_AGE_MIN} AND age(CAST(CAST(:_horizon AS xid8) AS xid))"
+    )
+    # Reads the cards once, for their number and for those that are recent.
+    listed = (
+        select(func.count().label("total"), func.array_agg(cards.c.id).filter(is_recent).label("recent_ids"))
+        .where(*conditions)
+        .subquery("listed")
+    )
+    recent = listed.outerjoin(cards, cards.c.id == any_(listed.c.recent_ids))
     return (
-        select(*snapshot.c, FINGERPRINT, cards.c.position, *COLUMNS)
-        .select_from(snapshot.outerjoin(cards, and_(*conditions, is_recent)))
+        _SNAPSHOT.add_columns(listed.c.total, FINGERPRINT, cards.c.position, *COLUMNS)
+        .select_from(recent)
         .limit(_CHANGES_MAX + 1)
     )
 
