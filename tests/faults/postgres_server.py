@@ -96,6 +96,12 @@ class PostgresServer:
         """Return a connection past the proxy."""
         return psycopg.connect(self.url.replace("/faults", f"/{database}"), autocommit=True)
 
+    def is_ready(self) -> bool:
+        """Return whether the server accepts connections."""
+        with suppress(psycopg.OperationalError), self.connect():
+            return True
+        return False
+
     def terminate_backends(self) -> int:
         """Terminate all connections on the server, and return their number."""
         with self.connect() as connection:

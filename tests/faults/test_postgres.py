@@ -5,15 +5,18 @@ COMMIT leaves it open whether the write was done.
 """
 
 import itertools
+import os
 import random
+import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 
 from stellary.core import Core
@@ -176,3 +179,35 @@ def test_connections_that_are_lost_or_frozen_at_commit(machine, load, rounds, fa
         load.wait_for_more(5)
     assert hit
     load.check()
+
+
+def test_list_has_no_change_that_a_crash_of_the_server_has_lost(machine, load):
+    """Without ``synchronous_commit``, a change can be lost although the server itself is not restarted, and its id is used again."""
+    server, _ = machine
+    load.board.card("Kept")
+    path, number = f"{load.board.path}/cards", "SELECT pg_current_xact_id()"
+
+    def read_titles() -> list[str] | None:
+        answer = load.board.world.call(load.board.owner, "GET", path)
+        return [card["title"] for card in orjson.loads(answer.body)] if answer.status == 200 else None
+
+    with server.connect() as connection, server.connect() as victim:
+        writer = connection.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+        (pid,) = writer.fetchone() or (0,)
+        connection.execute("CHECKPOINT")
+        os.kill(pid, signal.SIGSTOP)
+        assert read_titles() == ["Kept"]
+        connection.execute("SET synchronous_commit = off")
+        connection.execute("UPDATE stellary_cards SET title = 'Lost' WHERE title = 'Kept'")
+        assert read_titles() == read_titles() == ["Lost"]
+        os.kill(victim.info.backend_pid, signal.SIGKILL)
+        with suppress(psycopg.OperationalError):
+            while connection.execute("SELECT 1"):
+                time.sleep(0.01)
+        os.kill(pid, signal.SIGCONT)
+    wait_until(server.is_ready)
+    with server.connect() as connection:
+        for _ in range(10):
+            connection.execute(number)
+    wait_until(lambda: read_titles() is not None)
+    assert read_titles() == ["Kept"]

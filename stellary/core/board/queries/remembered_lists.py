@@ -70,8 +70,11 @@ _LOGGED: Executable = (
 )
 """On SQLite, a row of the log and those after it, with the cards that are in the project now."""
 
+# PostgreSQL resets the statistics when it recovers from the crash of a process, which may lose transactions.
 _SNAPSHOT: Select[Any] = select(
-    sql_cast(func.pg_postmaster_start_time(), Text).label("server"),
+    func.concat(
+        func.pg_postmaster_start_time(), literal(" "), func.pg_stat_get_bgwriter_stat_reset_time(), type_=Text
+    ).label("server"),
     select(
         func.string_agg(
             columns.c.id,
