@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from stellary.contract.cards import Card
 from stellary.contract.refs import ScopeRef
 from stellary.contract.scope_views import (
     GET_VIEWS,
+    CalendarView,
     GetViews,
     KanbanView,
     ListView,
+    RoadmapView,
     ScopeViews,
     StatsView,
     ViewData,
@@ -51,6 +54,20 @@ def _load_kanban(uow: UnitOfWork, scope: LoadedScopeRow) -> KanbanView:
     return rules.build_kanban(columns, _load_cards(uow, scope).group_by("column_id", str))
 
 
+def _load_list(uow: UnitOfWork, scope: LoadedScopeRow) -> ListView:
+    return ListView(cards=cast("list[Card]", _load_cards(uow, scope)))
+
+
+def _load_calendar(uow: UnitOfWork, scope: LoadedScopeRow) -> CalendarView:
+    return rules.build_calendar(_load_cards(uow, scope).group_by("due_date", _day_or_none))
+
+
+def _load_roadmap(uow: UnitOfWork, scope: LoadedScopeRow) -> RoadmapView:
+    return rules.build_roadmap(
+        card_counts.load_scope_progress(uow, scope.project_id), _load_cards(uow, scope)
+    )
+
+
 def _load_stats(uow: UnitOfWork, scope: LoadedScopeRow) -> StatsView:
     first = first_day(uow.now)
     counts = card_counts.load_card_counts(uow, scope.id)
@@ -68,13 +85,9 @@ def _load_stats(uow: UnitOfWork, scope: LoadedScopeRow) -> StatsView:
 
 _BUILDERS: Mapping[ViewType, Callable[[UnitOfWork, LoadedScopeRow], Any]] = {
     "kanban": _load_kanban,
-    "list": lambda uow, scope: ListView(cards=cast("list[Card]", _load_cards(uow, scope))),
-    "calendar": lambda uow, scope: rules.build_calendar(
-        _load_cards(uow, scope).group_by("due_date", lambda due: None if due is None else day_of(due))
-    ),
-    "roadmap": lambda uow, scope: rules.build_roadmap(
-        card_counts.load_scope_progress(uow, scope.project_id), _load_cards(uow, scope)
-    ),
+    "list": _load_list,
+    "calendar": _load_calendar,
+    "roadmap": _load_roadmap,
     "stats": _load_stats,
 }
 
@@ -82,3 +95,7 @@ _BUILDERS: Mapping[ViewType, Callable[[UnitOfWork, LoadedScopeRow], Any]] = {
 def _load_cards(uow: UnitOfWork, scope: LoadedScopeRow) -> CardList:
     values = {"scope_id": scope.id, "archived": False}
     return load_column_cards(uow, values, scope.project_id, scope.project_key)
+
+
+def _day_or_none(moment: datetime | None) -> str | None:
+    return None if moment is None else day_of(moment)
