@@ -28,17 +28,27 @@ from stellary.core.db.base import json_text
 from stellary.core.kernel.unit import Actor
 from stellary.core.notifications.tables import activities
 
-_OF_BOARD: tuple[EntityKind, ...] = (
-    *("card", "comment", "attachment", "relation", "time_entry", "member"),
-    *("project", "scope", "column", "label", "custom_field"),
-)
-_OF_PILOTAGE: tuple[EntityKind, ...] = ("mission", "priority", "todo", "decision", "doc", "action")
 READ_POLICIES: Final[Mapping[EntityKind, Policy]] = {
-    **dict.fromkeys(_OF_BOARD, BOARD_READ),
+    "card": BOARD_READ,
+    "comment": BOARD_READ,
+    "attachment": BOARD_READ,
+    "relation": BOARD_READ,
+    "time_entry": BOARD_READ,
+    "member": BOARD_READ,
+    "project": BOARD_READ,
+    "scope": BOARD_READ,
+    "column": BOARD_READ,
+    "label": BOARD_READ,
+    "custom_field": BOARD_READ,
     "automation": AUTOMATIONS_READ,
     "document": DOCUMENT_READ,
     "document_comment": DOCUMENT_READ,
-    **dict.fromkeys(_OF_PILOTAGE, PILOTAGE_READ),
+    "mission": PILOTAGE_READ,
+    "priority": PILOTAGE_READ,
+    "todo": PILOTAGE_READ,
+    "decision": PILOTAGE_READ,
+    "doc": PILOTAGE_READ,
+    "action": PILOTAGE_READ,
     "organization": ORGANIZATION_READ,
     "organization_member": ORGANIZATION_MEMBER,
     "workspace": WORKSPACE_READ,
