@@ -263,8 +263,11 @@ def _propose(uow: UnitOfWork, limits: AgentLimits, **fields: Any) -> Proposal:
         "agent_id": limits.agent_id,
         "mission_id": limits.mission_id,
         "status": "pending",
+        "reason": None,
+        "decided_by_id": None,
+        "decided_at": None,
+        "result": None,
         "created_at": uow.now,
-        **dict.fromkeys(("reason", "decided_by_id", "decided_at", "result")),
     }
     hidden = {"call_id": None, "call": None, "blob_key": None}
     uow.connection.execute(_INSERT, {**row, **hidden, **fields})
