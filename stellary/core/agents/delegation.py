@@ -19,7 +19,7 @@ from stellary.contract.errors import ApiError
 from stellary.contract.refs import AgentRef
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import missions
-from stellary.core.agents.row_types import AgentNameRow
+from stellary.core.agents.row_types import AgentSlugRow
 from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.db.base import is_given
@@ -27,11 +27,11 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import CardAssigned, CardCreated, CardEvent, CommentCreated
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 
-_SELECT_AGENTS = select(agents.c.id, agents.c.name, agents.c.slug).where(
+_SELECT_AGENTS = select(agents.c.id, agents.c.slug).where(
     is_given(agents.c.workspace_id), agents.c.status == "active"
 )
-_IN_WORKSPACE = Query(AgentNameRow, _SELECT_AGENTS)
-_BY_ID = Query(AgentNameRow, _SELECT_AGENTS.where(is_given(agents.c.id)))
+_IN_WORKSPACE = Query(AgentSlugRow, _SELECT_AGENTS)
+_BY_ID = Query(AgentSlugRow, _SELECT_AGENTS.where(is_given(agents.c.id)))
 _ACTIVE = select(missions_table.c.id).where(
     is_given(missions_table.c.card_id),
     is_given(missions_table.c.agent_id),

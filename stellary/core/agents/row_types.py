@@ -23,8 +23,8 @@ class AgentRow(RowType):
     status: AgentStatus
 
 
-class AgentNameRow(RowType):
-    """The names of an agent."""
+class AgentSlugRow(RowType):
+    """The id and the slug of an agent."""
 
     id: str
     slug: str
