@@ -170,14 +170,14 @@ class _Entry:
         return self.event.card if isinstance(self.event, (events.CardEvent, events.ItemRestored)) else None
 
 
-def record(uow: UnitOfWork, emitted: Sequence[events.CardEvent | _OtherEvent]) -> None:
+def record(uow: UnitOfWork, unit_events: Sequence[events.CardEvent | _OtherEvent]) -> None:
     """Record the activities of events, and notify their recipients.
 
     Args:
-        emitted: The events of the unit, in order.
+        unit_events: The events of the unit, in order.
     """
     by_workspace: dict[str, list[events.CardEvent]] = defaultdict(list)
-    for event in emitted:
+    for event in unit_events:
         if isinstance(event, events.CardEvent):
             by_workspace[event.workspace_id].append(event)
     card_entries = {
@@ -188,7 +188,7 @@ def record(uow: UnitOfWork, emitted: Sequence[events.CardEvent | _OtherEvent]) -
     # Streams send the activities in the order of the events.
     entries = [
         card_entries[id(event)] if isinstance(event, events.CardEvent) else _build_entry(uow, event)
-        for event in emitted
+        for event in unit_events
     ]
     _leave_out_strangers(uow, entries)
     for workspace_id in by_workspace:
@@ -226,8 +226,8 @@ def record(uow: UnitOfWork, emitted: Sequence[events.CardEvent | _OtherEvent]) -
     for project_id, notified in watched.items():
         watches.add_changes(uow, project_id, notified)
     cards = {card.id: card for entry in entries if (card := entry.card) is not None}
-    comments = {event.comment.id: event.comment for event in emitted if isinstance(event, _WITH_COMMENT)}
-    for workspace_id in dict.fromkeys(event.workspace_id for event in emitted):
+    comments = {event.comment.id: event.comment for event in unit_events if isinstance(event, _WITH_COMMENT)}
+    for workspace_id in dict.fromkeys(event.workspace_id for event in unit_events):
         uow.send_on_commit(of_workspace(workspace_id))
         if workspace_id not in uow.workspaces_without_subscribers:
             workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
@@ -324,25 +324,25 @@ def _activity_row(
     }
 
 
-def delete_notifications(uow: UnitOfWork, emitted: Sequence[events.WorkspaceLeft]) -> None:
+def delete_notifications(uow: UnitOfWork, departures: Sequence[events.WorkspaceLeft]) -> None:
     """Delete the notifications of users who left a workspace.
 
     Args:
-        emitted: The users who have left a workspace.
+        departures: The users who have left a workspace.
     """
     uow.connection.execute(
-        _DELETE, [{"_user_id": event.user_id, "_workspace_id": event.workspace_id} for event in emitted]
+        _DELETE, [{"_user_id": event.user_id, "_workspace_id": event.workspace_id} for event in departures]
     )
 
 
 def _card_entries(
-    uow: UnitOfWork, workspace_id: str, emitted: Sequence[events.CardEvent]
+    uow: UnitOfWork, workspace_id: str, card_events: Sequence[events.CardEvent]
 ) -> Iterator[_Entry]:
     """Build the entries of card events in a workspace. If only the actor could be notified, no user is looked up."""
     # Nobody watches or mutes a card that is just being created.
     cards = {
         (event.project_id, event.card.id)
-        for event in emitted
+        for event in card_events
         if rules.has_watchers(event)
         and not (isinstance(event, events.CardCreated) and event.card.created_by_id == uow.user_id)
     }
@@ -353,20 +353,22 @@ def _card_entries(
             rules.find_excluded(event, uow.user_id),
             rules.has_commenters(event),
         )
-        for event in emitted
+        for event in card_events
     ]
     user_ids = set[str]().union(
         *(candidates - excluded for candidates, excluded, _ in concerned),
-        *map(rules.find_named_people, emitted),
+        *map(rules.find_named_people, card_events),
     )
     commented_card_ids = {
         event.card.id
-        for event, (_, _, has_commenters) in zip(emitted, concerned, strict=True)
+        for event, (_, _, has_commenters) in zip(card_events, concerned, strict=True)
         if has_commenters
     }
-    referenced_ids = set[str]().union(*map(find_referenced_ids, emitted))
-    project_ids = {event.project_id for event in emitted}
-    project_ids |= {event.before.project_id for event in emitted if isinstance(event, events.CardTransferred)}
+    referenced_ids = set[str]().union(*map(find_referenced_ids, card_events))
+    project_ids = {event.project_id for event in card_events}
+    project_ids |= {
+        event.before.project_id for event in card_events if isinstance(event, events.CardTransferred)
+    }
     names = load_item_names(uow, project_ids, referenced_ids)
     visible_to: set[str] = set()
     by_card: dict[str, set[str]] = defaultdict(set)
@@ -388,9 +390,9 @@ def _card_entries(
                 visible_to.add(user_id)
         people_ids, card_ids = people_ids[IDS_MAX:], card_ids[IDS_MAX:]
     ids_by_handle: Mapping[str, set[str]] = {}
-    if any(map(rules.may_mention, emitted)):
+    if any(map(rules.may_mention, card_events)):
         ids_by_handle = _load_handles(uow, workspace_id, names)
-    for event, (candidates, excluded, has_commenters) in zip(emitted, concerned, strict=True):
+    for event, (candidates, excluded, has_commenters) in zip(card_events, concerned, strict=True):
         if has_commenters:
             candidates.update(by_card[event.card.id])
         mentioned_ids = rules.find_new_mentions(event, ids_by_handle) if ids_by_handle else set[str]()
@@ -507,11 +509,11 @@ def _people_entry(uow: UnitOfWork, event: rules.MemberEvent | events.ProjectImpo
     return _Entry(event, meta, recipients, [build_change("userId", event.user_id, None, own_name)])
 
 
-def record_organization(uow: UnitOfWork, emitted: Sequence[events.OrganizationItemChanged]) -> None:
+def record_organization(uow: UnitOfWork, changes: Sequence[events.OrganizationItemChanged]) -> None:
     """Record the activities of organizations, which have no streams, webhooks and notifications.
 
     Args:
-        emitted: The changes.
+        changes: The changes.
     """
     rows = [
         {
@@ -526,21 +528,21 @@ def record_organization(uow: UnitOfWork, emitted: Sequence[events.OrganizationIt
             "meta": rules.item_meta(event),
             "created_at": uow.now,
         }
-        for event in emitted
+        for event in changes
     ]
     uow.connection.execute(_INSERT_ORGANIZATION, rows)
 
 
-def merge_revisions(uow: UnitOfWork, emitted: Sequence[events.DocumentRevised]) -> None:
+def merge_revisions(uow: UnitOfWork, revisions: Sequence[events.DocumentRevised]) -> None:
     """Add further changes of documents, which one person saves repeatedly, to the last records of their changes.
 
     A document without such a record, such as one that was just imported, gets one, and so does a change that mentions
     users.
 
     Args:
-        emitted: The changes.
+        revisions: The changes.
     """
-    for event in emitted:
+    for event in revisions:
         parameters = {"_workspace_id": event.workspace_id, "_document_id": event.document.id}
         row = _LAST_SAVE.first(uow.connection, {**parameters, "_actor_id": uow.user_id})
         if row is None or event.old is None or event.new is None or _find_mentioned(uow, event):

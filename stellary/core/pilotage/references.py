@@ -275,16 +275,16 @@ class PresenceChanges:
     workspaces_by_rule: Mapping[str, str]
 
 
-def find_changes(uow: UnitOfWork, emitted: Iterable[events.Event]) -> PresenceChanges:
+def find_changes(uow: UnitOfWork, unit_events: Iterable[events.Event]) -> PresenceChanges:
     """Return the deletions and returns among events of items that rules or proposed actions need.
 
     Args:
-        emitted: The events, of which others are ignored.
+        unit_events: The events, of which others are ignored.
     """
     changes: dict[str, dict[str, PresenceChange]] = defaultdict(dict)
-    items = (event for event in emitted if isinstance(event, events.ItemChanged) and event.after is None)
+    items = (event for event in unit_events if isinstance(event, events.ItemChanged) and event.after is None)
     scope_ids = {event.item_id for event in items if event.kind == "scope"}
-    for event in emitted:
+    for event in unit_events:
         if event.workspace_id in uow.workspaces_without_subscribers:
             continue
         by_id = changes[event.workspace_id]

@@ -77,9 +77,9 @@ TRIGGERS: Final[Mapping[type[events.CardEvent], Mapping[str, Callable[[Any], boo
 """The triggers that events of a type match, each with its condition; None for one that always matches."""
 
 
-def find_occurrences(emitted: Iterable[events.CardEvent]) -> Iterator[Occurrence]:
+def find_occurrences(card_events: Iterable[events.CardEvent]) -> Iterator[Occurrence]:
     """Yield the triggers of events, in order."""
-    for event in emitted:
+    for event in card_events:
         if isinstance(event, events.TriggerFired):
             yield Occurrence(event.trigger, event)
         for trigger, is_matched in TRIGGERS[type(event)].items():
