@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import postgres_pool, sqlite_pool, statement_cache
+from tests.support import known_columns, postgres_pool, sqlite_pool, statement_cache
 from tests.support.shared_run import SERVER_VARIABLE, OwnedRun, Run
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("STELLARY_") and name != SERVER_VARIABLE]:
         del os.environ[name]
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
+    known_columns.check_values()
     statement_cache.share()
     postgres_pool.keep()
     sqlite_pool.keep()
