@@ -201,10 +201,7 @@ def start_timer(uow: UnitOfWork, ref: CardRef) -> Timer:
         if people.queue_members(uow, place.workspace_id, [uow.user_id], place.project_id)():
             entry = _measure(uow, running.started_at)
             _insert(uow, place.workspace_id, place.project_id, running.card_id, entry)
-    timer = Timer(user_id=uow.user_id, card_id=card.id, started_at=uow.now)
-    with refuse_duplicate(uow, "another request has already started your timer", "timer_started"):
-        uow.connection.execute(_START, _TIMERS.to_row(timer))
-    return timer
+    return _start(uow, card.id)
 
 
 @serves(STOP_TIMER)
@@ -277,6 +274,13 @@ def _insert(
     entry = _read(uow, entry.id)
     emit_change(uow, workspace_id, None, entry)
     return entry
+
+
+def _start(uow: UnitOfWork, card_id: str) -> Timer:
+    timer = Timer(user_id=uow.user_id, card_id=card_id, started_at=uow.now)
+    with refuse_duplicate(uow, "another request has already started your timer", "timer_started"):
+        uow.connection.execute(_START, _TIMERS.to_row(timer))
+    return timer
 
 
 def _measure(uow: UnitOfWork, started_at: datetime, note: str | Unset | None = UNSET) -> CreateTimeEntry:
