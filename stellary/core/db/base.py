@@ -8,7 +8,7 @@ import secrets
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -130,22 +130,28 @@ def item_table(name: str, *parts: Column[Any] | Constraint | Index) -> Table:
         name: The name of the table.
         *parts: Its other columns, constraints and indexes.
     """
-    return record_table(name, *parts, Column("updated_at", UtcDateTime, nullable=False))
+    return record_table(name, *parts, times=("created_at", "updated_at"))
 
 
-def record_table(name: str, *parts: Column[Any] | Constraint | Index, **options: Any) -> Table:
+def record_table(
+    name: str,
+    *parts: Column[Any] | Constraint | Index,
+    times: Sequence[str] = ("created_at",),
+    **options: Any,
+) -> Table:
     """Define a table of records, which have an id and the time of their creation.
 
     Args:
         name: The name of the table.
         *parts: Its other columns, constraints and indexes.
+        times: The names of the last columns, which are times. Default: ``created_at``.
         **options: Further arguments of ``Table``.
     """
     columns = [part for part in parts if isinstance(part, Column)]
-    created_at = Column("created_at", UtcDateTime, nullable=False)
+    columns += (Column(time, UtcDateTime, nullable=False) for time in times)
     constraints = [part for part in parts if not isinstance(part, Column)]
     id = Column("id", IdType, primary_key=True)
-    return Table(name, metadata, id, *columns, created_at, *constraints, **options)
+    return Table(name, metadata, id, *columns, *constraints, **options)
 
 
 @functools.lru_cache(maxsize=16_384)
