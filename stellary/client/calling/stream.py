@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -209,7 +210,7 @@ class StreamFlow(Generic[T]):
         return choose_pause(failure, self._failed, WORLD, first, PAUSE_MAX)
 
 
-class _BaseStream(Generic[T]):
+class _BaseStream(ABC, Generic[T]):
     """The base class of both streams."""
 
     def __init__(self, carrier: Any, flow: StreamFlow[T]) -> None:
@@ -218,9 +219,9 @@ class _BaseStream(Generic[T]):
         self._started = False
         self._items = self._iterate()
 
+    @abstractmethod
     def _iterate(self) -> Any:
         """Yield None when the stream is connected for the first time, and then its events."""
-        raise NotImplementedError
 
     @property
     def last_event_id(self) -> str:
