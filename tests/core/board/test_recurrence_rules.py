@@ -42,7 +42,7 @@ def test_accepted_rules_are_found_in_little_time():
             continue
         accepted += 1
         find = partial(schedules.find_next, rule, UTC, MONDAY, (MONDAY + timedelta(days=3650)))
-        assert measure_cpu_time(find, enough=0.2) < 0.2, rule
+        assert measure_cpu_time(find, enough=0.4) < 0.4, rule
     assert accepted > 200
 
 

@@ -102,7 +102,11 @@ def find_next(rule: str, zone: tzinfo, start: datetime, after: datetime) -> date
         start: A time from which intervals are counted: an earlier occurrence, or when the rule was saved.
         after: The time after which it occurs.
     """
-    occurrences = iterate_occurrences(rule, zone, start, after)
+    # The interval may be counted from long ago; only the last times before the next one are converted.
+    near = after.astimezone(zone).replace(tzinfo=None) - timedelta(days=1)
+    occurrences = (
+        _to_utc(local, zone) for local in _iterate_local(rule, zone, start, after) if local >= near
+    )
     return next((occurrence for occurrence in occurrences if occurrence > after), None)
 
 
@@ -117,6 +121,10 @@ def iterate_occurrences(rule: str, zone: tzinfo, start: datetime, after: datetim
         start: A time on the first day, from which intervals are counted.
         after: The time from which the ten years are counted.
     """
+    return (_to_utc(local, zone) for local in _iterate_local(rule, zone, start, after))
+
+
+def _iterate_local(rule: str, zone: tzinfo, start: datetime, after: datetime) -> Iterable[datetime]:
     # The import would cost each start of a server.
     from dateutil.rrule import rrulestr
 
@@ -125,8 +133,14 @@ def iterate_occurrences(rule: str, zone: tzinfo, start: datetime, after: datetim
     defaults = {"BYMINUTE": "0"} if "FREQ=HOURLY" in rule else {"BYHOUR": "0", "BYMINUTE": "0"}
     text = ";".join([rule, *(f"{name}={value}" for name, value in defaults.items() if name not in rule)])
     end = after.astimezone(zone).replace(tzinfo=None) + timedelta(days=366 * YEARS)
-    for local in rrulestr(text, dtstart=datetime.combine(first_day, time())).replace(until=end):
-        yield local.replace(tzinfo=zone).astimezone(UTC)
+    occurrences: Iterable[datetime] = rrulestr(text, dtstart=datetime.combine(first_day, time())).replace(
+        until=end
+    )
+    return occurrences
+
+
+def _to_utc(local: datetime, zone: tzinfo) -> datetime:
+    return local.replace(tzinfo=zone).astimezone(UTC)
 
 
 def complete_rule(rule: str, day: date) -> str:
