@@ -169,6 +169,7 @@ def test_invalid_arguments_are_reported_to_the_model(board: AgentApi, args: str)
     assert "error" in result
 
 
+@pytest.mark.slow("calls a hundred tools")
 def test_excess_tool_calls_are_reported_to_the_model(board: AgentApi):
     many = [call("list_projects") for _ in range(101)]
     requests = use(board, [ModelResponse(many), ModelResponse([TextPart("ok")])])
