@@ -318,6 +318,8 @@ REGISTER = creates(
     returns=Session,
     policy=PUBLIC,
     keeps_secret=True,
+    # A server can restrict who registers.
+    also=(403,),
 )
 LOGIN = creates(
     "auth.login",
@@ -328,6 +330,7 @@ LOGIN = creates(
     returns=Session,
     policy=PUBLIC,
     keeps_secret=True,
+    also=(401,),
 )
 ME = reads("auth.me", Ref, "auth/me", summary="Get the caller's profile.", returns=Me, policy=ACCOUNT_READ)
 UPDATE_ME = updates(

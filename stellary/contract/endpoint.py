@@ -186,6 +186,7 @@ class Endpoint(Generic[R, P, Q, T]):
         policy: The callers that may use it.
         many: Whether the response is a list.
         keeps_secret: Whether the response contains a secret that is shown only once, so that it must not be stored.
+        also: Error statuses that similar endpoints do not have.
         takes_file: Whether the request is a form with one file (``multipart/form-data``, field ``file``), not JSON.
         returns_file: Whether the response is a file, not JSON; ``returns`` is then ``bytes``.
         media: The media type of the response: JSON; a page or plain text (``returns`` is then ``str``); or a stream of
@@ -206,6 +207,7 @@ class Endpoint(Generic[R, P, Q, T]):
     policy: Policy
     many: bool = False
     keeps_secret: bool = False
+    also: tuple[int, ...] = ()
     takes_file: bool = False
     media: str = JSON
     thinks: bool = False
@@ -251,6 +253,7 @@ class _More(_Described, total=False):
     """These fields, and those that few endpoints set."""
 
     keeps_secret: bool
+    also: tuple[int, ...]
     takes_file: bool
     media: str
     thinks: bool

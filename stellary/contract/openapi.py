@@ -61,7 +61,7 @@ def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0"
 
 
 def statuses(endpoint: AnyEndpoint, *, guarded: bool = False) -> list[int]:
-    """Return the statuses of the errors that an endpoint can return, in ascending order.
+    """Return the statuses of the errors that an endpoint can return, sorted.
 
     Args:
         endpoint: The endpoint.
@@ -72,10 +72,8 @@ def statuses(endpoint: AnyEndpoint, *, guarded: bool = False) -> list[int]:
     writes = endpoint.method != "GET"
     possible = {
         400: takes or endpoint.idempotent,
-        # A login refuses a wrong password.
-        401: needs_token or endpoint.operation == "auth.login",
-        # A server can restrict who registers.
-        403: needs_token or endpoint.operation == "auth.register",
+        401: needs_token,
+        403: needs_token,
         404: endpoint.ref is not Ref,
         409: writes,
         412: guarded,
@@ -88,7 +86,7 @@ def statuses(endpoint: AnyEndpoint, *, guarded: bool = False) -> list[int]:
         503: True,
         507: writes,
     }
-    return [status for status, is_possible in possible.items() if is_possible]
+    return sorted({*endpoint.also, *(status for status, is_possible in possible.items() if is_possible)})
 
 
 # ---------------------------------------------------------------------------------------------------------- one place
