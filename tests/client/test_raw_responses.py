@@ -106,8 +106,10 @@ async def test_pages_of_a_raw_response_keep_no_earlier_responses(colour):
     page = response.value
     for _ in range(3):
         page = await resolve(page.next_page())
-    kept = [item for item in gc.get_objects() if type(item) is RawResponse and "x-test" in item.headers]
-    assert len(kept) <= 1
+    retained_responses = [
+        item for item in gc.get_objects() if type(item) is RawResponse and "x-test" in item.headers
+    ]
+    assert len(retained_responses) <= 1
 
 
 async def test_method_itself_still_returns_values(colour):

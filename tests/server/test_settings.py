@@ -244,8 +244,8 @@ def test_repr_contains_no_secrets():
 def test_guide_lists_every_variable_with_its_default():
     guide = (Path(__file__).parents[2] / "docs" / "guides" / "self-hosting.md").read_text()
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", guide, re.MULTILINE))
-    known = [*settings._VARIABLES, *settings._RETENTION, *settings._BUDGETS, *settings.LIMITS]
-    assert rows.keys() == {*known, "STELLARY_LIMITS"}
+    variables = [*settings._VARIABLES, *settings._RETENTION, *settings._BUDGETS, *settings.LIMITS]
+    assert rows.keys() == {*variables, "STELLARY_LIMITS"}
     defaults = {variable: text.strip("`") for variable, text in rows.items() if text.endswith("`")}
     assert from_environment(defaults) == attrs.evolve(Settings(), data_dir=Path("./stellary-data"))
 

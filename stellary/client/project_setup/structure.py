@@ -143,8 +143,8 @@ def _compare_named(
         existing: The existing item; None for a new one.
         current: The values of the existing item, with its name.
     """
-    named = values if existing is None else {"name": item.name, **values}
-    yield from create_or_update(kind, item.name, existing, differences(named, current), item)
+    wanted_values = values if existing is None else {"name": item.name, **values}
+    yield from create_or_update(kind, item.name, existing, differences(wanted_values, current), item)
 
 
 def member_changes(matched: Matched) -> Iterator[Change]:

@@ -236,8 +236,8 @@ def test_foreign_creators_are_reported_as_not_carried(importing):
     assert importing.below(new_project, "cards")[0]["createdById"] == importing.ann.id
     expected = [("creator", "bob", 1)]
     assert [(loss["kind"], loss["name"], loss["count"]) for loss in new_project["notCarried"]] == expected
-    own = one_card(createdBy={"name": "Ann", "email": "ANN@example.com"})
-    assert importing.import_file(own)["notCarried"] == []
+    own_card = one_card(createdBy={"name": "Ann", "email": "ANN@example.com"})
+    assert importing.import_file(own_card)["notCarried"] == []
 
 
 def test_import_notifies_each_assignee_once(importing):

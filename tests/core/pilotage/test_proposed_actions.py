@@ -156,8 +156,8 @@ def test_action_keeps_to_the_items_that_it_named(api, status):
     ask(api, "POST", columns, {"name": "Done"})
     renamed = api.action(action)
     assert (renamed["payload"], renamed["problem"]) == (action["payload"], None)
-    named = {(item["kind"], item["id"], item["name"]) for item in renamed["references"]}
-    assert named > {("column", done["id"], "Shipped"), ("card", card["id"], "Write")}
+    references = {(item["kind"], item["id"], item["name"]) for item in renamed["references"]}
+    assert references > {("column", done["id"], "Shipped"), ("card", card["id"], "Write")}
     ask(api, "DELETE", f"{columns}/{done['id']}")
     lacking = api.action(action)
     assert lacking["problem"] == "the column 'Shipped' was deleted"

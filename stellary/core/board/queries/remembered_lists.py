@@ -177,19 +177,19 @@ class _RememberedList(NamedTuple):
         if not places and self.json_size and changes.total in (None, len(listed)):
             return self
         replaced: dict[int, ListedCard] = {}
-        gone: list[int] = []
+        removed_indexes: list[int] = []
         for index in [self.indexes[id] for id in places if id in self.indexes]:
-            known = listed[index]
-            position, card = places[known.id] or (None, None)
-            if card is not None and (position, card.place) == (self.positions[index], known.place):
+            known_card = listed[index]
+            position, card = places[known_card.id] or (None, None)
+            if card is not None and (position, card.place) == (self.positions[index], known_card.place):
                 replaced[index] = card
             else:
-                gone.append(index)
+                removed_indexes.append(index)
         kept_ids = {card.id for card in replaced.values()}
         arrived = [place for id, place in places.items() if place is not None and id not in kept_ids]
-        if changes.total not in (None, len(listed) + len(arrived) - len(gone)):
+        if changes.total not in (None, len(listed) + len(arrived) - len(removed_indexes)):
             return None
-        if not (gone or arrived):
+        if not (removed_indexes or arrived):
             followed = self._replace_cards(replaced)
             json_size = len(followed.keep_json())
             return self._replace(
@@ -198,7 +198,7 @@ class _RememberedList(NamedTuple):
         listed, positions = [*listed], [*self.positions]
         for index, card in replaced.items():
             listed[index] = card
-        for index in sorted(gone, reverse=True):
+        for index in sorted(removed_indexes, reverse=True):
             del listed[index], positions[index]
         if arrived and not _insert(self.cards.listed, positions, listed, arrived):
             return None
@@ -396,15 +396,17 @@ def _read_recent(uow: UnitOfWork, queued: QueuedList, project_key: str) -> _Chan
 
 
 def _read_log(
-    uow: UnitOfWork, known: _State, values: Mapping[str, object], project_id: str, project_key: str
+    uow: UnitOfWork, known_state: _State, values: Mapping[str, object], project_id: str, project_key: str
 ) -> _Changes | None:
     """Return the changes since a known state from the log; None if the list must be read again."""
-    rows: Sequence[Row] = fetch_rows(uow.connection, _LOGGED, {"_seen": known[0], "_project_id": project_id})
+    rows: Sequence[Row] = fetch_rows(
+        uow.connection, _LOGGED, {"_seen": known_state[0], "_project_id": project_id}
+    )
     # The log forgets old changes, and a database that was replaced has another one.
-    if not rows or (rows[0][0], rows[0][1]) != known or len(rows) > _CHANGES_MAX:
+    if not rows or (rows[0][0], rows[0][1]) != known_state or len(rows) > _CHANGES_MAX:
         return None
     if len(rows) == 1:
-        return _Changes(known, {})
+        return _Changes(known_state, {})
     changed = {row[1]: row for row in rows[1:]}
     if NO_CARD in changed:
         return None
