@@ -19,7 +19,9 @@ def databases(request, kind):
 
 
 def find_filled_tables(core):
-    return [name for name, rows in read_rows(core).items() if rows]
+    # A new log of changed cards has one row, which is deleted with all others when a database is used again.
+    first_log_row = [(1, "")]
+    return [name for name, rows in read_rows(core).items() if rows and rows != first_log_row]
 
 
 def test_rows_of_a_test_are_gone_in_the_next(databases):
