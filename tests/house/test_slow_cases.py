@@ -26,15 +26,15 @@ def spin(seconds):
     while time.process_time() < start + seconds: pass
 
 def test_process(): start()
-def test_busy(): spin(0.5)
+def test_busy(): spin(1)
 @pytest.mark.slow("spins")
-def test_marked(): spin(0.5)
+def test_marked(): spin(1)
 def test_asleep(): time.sleep(0.3)
 def test_waits_in_vain(): threading.Event().wait(0.3)
 def test_polling(): [time.sleep(0.03) for _ in range(10)]
 loaded = []
 def test_busy_at_first():
-    if not loaded: loaded.append(spin(0.5))
+    if not loaded: loaded.append(spin(1))
 """
 
 

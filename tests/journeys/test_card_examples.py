@@ -262,6 +262,7 @@ def test_wizard(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert out[-1] == "draft_executed"
 
 
+@pytest.mark.slow("lets two agents work")
 @pytest.mark.usefixtures("working")
 def test_agents(client: Stellary, core: Core):
     module = example("agents")

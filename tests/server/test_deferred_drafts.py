@@ -122,6 +122,7 @@ def test_planning_ends_when_its_client_has_left_before_the_answer(server, board,
     assert {**after, **ignored} == {**draft, **ignored}
 
 
+@pytest.mark.slow("plans 22 projects at the same time")
 def test_planning_ends_with_its_draft_and_is_bounded(server, board, planner):
     drafts = [ask(server, board, "POST", body={"name": f"{number}"}) for number in range(3)]
     assert {draft.status for draft in drafts} == {202}

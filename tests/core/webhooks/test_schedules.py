@@ -143,6 +143,7 @@ def test_rejected_message_does_not_delay_others(board):
     assert statuses(board, hook) == {"succeeded": 8, "pending": 1}
 
 
+@pytest.mark.slow("tries 250 messages for a day")
 def test_messages_are_given_up_after_a_day_of_failures(board, receivers):
     hook = board.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(500)
