@@ -1,7 +1,7 @@
 """Steps: work of several calls, written once for the blocking and the async client.
 
 Steps are a generator that yields the next call, as a function without arguments, and is sent its result. With
-AsyncStellary each step runs in a thread, because steps read and write files, and its call is awaited on the event loop.
+AsyncStellary the calls are awaited on the event loop, and each step runs in a thread if the steps read and write files.
 """
 
 from __future__ import annotations
@@ -47,28 +47,38 @@ class _StepResult:
     value: Any
 
 
-async def run_steps_async(steps: Steps[T]) -> T:
+async def run_steps_async(steps: Steps[T], *, in_threads: bool = True) -> T:
     """Make the calls of steps one after the other, awaiting each.
 
     A cancellation is passed to the steps, which can undo their work before it takes effect.
 
+    Args:
+        steps: The steps.
+        in_threads: Whether each step runs in a thread, because it may read and write files.
+
     Returns:
         The value that the steps return.
     """
+
+    async def advance(result: Any, error: BaseException | None = None) -> Any:
+        return (
+            await _advance_in_thread(steps, result, error) if in_threads else _advance(steps, result, error)
+        )
+
     with SHORT_ERRORS:
-        call = await _advance_in_thread(steps, None)
+        call = await advance(None)
         while not isinstance(call, _StepResult):
             result, error = None, None
             try:
                 result = await call()
             except BaseException as failure:  # noqa: BLE001 - the steps raise it again
                 error = failure
-            call = await _advance_in_thread(steps, result, error)
+            call = await advance(result, error)
     value: T = call.value
     return value
 
 
-async def _advance_in_thread(steps: Steps[Any], result: Any, error: BaseException | None = None) -> Any:
+async def _advance_in_thread(steps: Steps[Any], result: Any, error: BaseException | None) -> Any:
     import asyncio
 
     thread = asyncio.ensure_future(asyncio.to_thread(_advance, steps, result, error))

@@ -16,10 +16,10 @@ from typing import Any, overload
 from stellary.client.calling.form import ReportProgress
 from stellary.client.calling.method import Async, Later, Sync
 from stellary.client.calling.short_errors import shorten_errors
+from stellary.client.calling.steps import Steps, run_steps, run_steps_async
 from stellary.client.errors import StalePlan, UnsuitableDeclaration, check_type
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.methods.workspaces import WorkspaceHandle
-from stellary.client.project_setup import _steps
 from stellary.client.project_setup.applying import Applied, ChangeCallback, apply_plan
 from stellary.client.project_setup.changes import Change, Difference
 from stellary.client.project_setup.declaration import (
@@ -146,10 +146,10 @@ def describe(project: ProjectHandle[Any]) -> Any:
     return _run(project, _describe(project))
 
 
-def _describe(project: ProjectHandle[Any]) -> _steps.PlanSteps[Declaration]:
+def _describe(project: ProjectHandle[Any]) -> Steps[Declaration]:
     state = yield from read_state(project, project, EVERYTHING)
     return describe_state(state)
 
 
-def _run(at: Any, steps: _steps.PlanSteps[Any]) -> Any:
-    return _steps.run_async(steps) if at._awaits else _steps.run_blocking(steps)
+def _run(at: Any, steps: Steps[Any]) -> Any:
+    return run_steps_async(steps, in_threads=False) if at._awaits else run_steps(steps)

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import attrs
 
+from stellary.client.calling.steps import Steps
 from stellary.client.errors import StalePlan
-from stellary.client.project_setup._steps import PlanSteps
 from stellary.client.project_setup.changes import Change, Kind
 from stellary.client.project_setup.making import ChangeRequests
 from stellary.client.project_setup.planning import Plan, compare
@@ -77,7 +77,7 @@ STAGES: Final = (
 )
 
 
-def apply_plan(plan: Plan[Any], on_change: ChangeCallback) -> PlanSteps[Applied]:
+def apply_plan(plan: Plan[Any], on_change: ChangeCallback) -> Steps[Applied]:
     """Apply a plan stage by stage.
 
     Args:
@@ -127,7 +127,7 @@ def _apply_changes(
     changes: Sequence[Change],
     applied: list[Change],
     on_change: ChangeCallback,
-) -> PlanSteps[None]:
+) -> Steps[None]:
     """Apply the changes of a stage in order: new cards in batches, and a new scope together with its columns.
 
     Args:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from stellary.client.calling.frames import load_rows
+from stellary.client.calling.steps import Steps
 from stellary.client.errors import StalePlan
 from stellary.client.methods.projects import ProjectHandle
-from stellary.client.project_setup._steps import PlanSteps, fetch_all
 from stellary.client.project_setup.changes import Change, Kind, get_values
 from stellary.client.project_setup.contents import RelationByName, first_column, match_steps
 from stellary.client.project_setup.declaration import Automation, Card
@@ -53,24 +55,26 @@ class ChangeRequests:
         self.matched = matched
         self.plan = plan
 
-    def send(self, change: Change) -> PlanSteps[None]:
+    def send(self, change: Change) -> Steps[None]:
         """Send the requests of a change."""
         if method := getattr(self, f"_{change.action}_{change.kind}", None):
             yield from method(change)
             return
         handle = getattr(self.at, _HANDLES[change.kind])
         if change.action == "create":
-            yield handle.create(name=change.name, **_new_values(change))
+            yield partial(handle.create, name=change.name, **_new_values(change))
         elif change.action == "delete":
             # The cards of a column go to another one.
-            yield handle.delete(change.id, **({"move_cards_to": change.about[0]} if change.about else {}))
+            yield lambda: handle.delete(
+                change.id, **({"move_cards_to": change.about[0]} if change.about else {})
+            )
         else:
             order = {} if change.order is None else {"order": change.order}
-            yield handle.update(change.id, **_new_values(change), **order)
+            yield partial(handle.update, change.id, **_new_values(change), **order)
 
     # ------------------------------------------------------------------------------------------ project
 
-    def _create_project(self, change: Change) -> PlanSteps[None]:
+    def _create_project(self, change: Change) -> Steps[None]:
         """Create a project from the declared template, or else an empty one, by an import."""
         declaration = self.plan.declaration
         declared = declaration.project
@@ -85,71 +89,75 @@ class ChangeRequests:
         if declared.template and template:
             values = get_values(declared, ("name", "key", *PROJECT_FIELDS))
             settings = {name: value for name, value in values.items() if value is not UNSET}
-            created = yield workspace.projects.create(**settings, template_id=template.id)
+            created = yield partial(workspace.projects.create, **settings, template_id=template.id)
             self.project = workspace.project(created.id)
             return
         default = next(frame for frame in self.matched.frames if frame.is_default)
         columns = [convert(ImportedColumn, column) for column in template.columns] if template else []
-        created = yield workspace.projects.import_(
+        created = yield lambda: workspace.projects.import_(
             project=convert(ImportedProject, declared),
             scopes=[ImportedScope(name=default.name)] if default.scope else UNSET,
             columns=columns,
         )
         self.project = workspace.project(created.id)
 
-    def _update_project(self, change: Change) -> PlanSteps[None]:
-        yield self.at.update(**_new_values(change))
+    def _update_project(self, change: Change) -> Steps[None]:
+        yield partial(self.at.update, **_new_values(change))
 
     # ------------------------------------------------------------------------------------------ structure
 
-    def _create_member(self, change: Change) -> PlanSteps[None]:
-        yield self.at.members.add(email=change.name, **_new_values(change))
+    def _create_member(self, change: Change) -> Steps[None]:
+        yield partial(self.at.members.add, email=change.name, **_new_values(change))
 
-    def _delete_member(self, change: Change) -> PlanSteps[None]:
-        yield self.at.members.remove(change.id)
+    def _delete_member(self, change: Change) -> Steps[None]:
+        yield partial(self.at.members.remove, change.id)
 
-    def _create_scope(self, change: Change) -> PlanSteps[None]:
+    def _create_scope(self, change: Change) -> Steps[None]:
         scope, declared_columns = change.about
         columns: Any = UNSET
         if declared_columns is not None:
             columns = [convert(ScopeColumn, column) for column in declared_columns[:SCOPE_COLUMNS_MAX]]
-        created = yield self.at.scopes.create(
+        created = yield lambda: self.at.scopes.create(
             name=scope.name, order=change.order, columns=columns, **_scope_values(change)
         )
         yield from self._set_views(created.id, change)
 
-    def _update_scope(self, change: Change) -> PlanSteps[None]:
+    def _update_scope(self, change: Change) -> Steps[None]:
         yield from self._set_views(change.id, change)
         if values := _scope_values(change):
-            yield self.at.scopes.update(change.id, **values)
+            yield partial(self.at.scopes.update, change.id, **values)
 
-    def _set_views(self, scope: str, change: Change) -> PlanSteps[None]:
+    def _set_views(self, scope: str, change: Change) -> Steps[None]:
         settings: dict[str, dict[str, Any]] = {}
         for difference in change.differences:
             if difference.name.startswith("views."):
                 _, kind, name = difference.name.split(".", 2)
                 settings.setdefault(kind, {})[name] = difference.new
         for kind, values in settings.items():
-            yield self.at.scopes.set_view(scope, type=kind, settings=values)
+            yield partial(self.at.scopes.set_view, scope, type=kind, settings=values)
         for difference in change.differences:
             if difference.name == "view":
-                yield self.at.scopes.set_view(scope, active_view=difference.new)
+                yield partial(self.at.scopes.set_view, scope, active_view=difference.new)
 
-    def _create_column(self, change: Change) -> PlanSteps[None]:
+    def _create_column(self, change: Change) -> Steps[None]:
         scope, column = change.about
         declared = ((frame, pair[0]) for frame in self.matched.frames for pair in frame.columns.pairs)
         frame = next(frame for frame, other in declared if frame.name == scope and other == column)
         id = frame.existing.id if frame.existing else UNSET
-        yield self.at.columns.create(name=column.name, scope_id=id, order=change.order, **_new_values(change))
+        yield lambda: self.at.columns.create(
+            name=column.name, scope_id=id, order=change.order, **_new_values(change)
+        )
 
     # ------------------------------------------------------------------------------------------ cards
 
-    def create_cards(self, changes: list[Change]) -> PlanSteps[None]:
+    def create_cards(self, changes: list[Change]) -> Steps[None]:
         """Create up to 500 cards in one request, then archive those that are declared as archived."""
-        cards = yield self.at.cards.create_many(cards=[self._to_new_card(change) for change in changes])
+        cards = yield lambda: self.at.cards.create_many(
+            cards=[self._to_new_card(change) for change in changes]
+        )
         archived = [card.id for card, change in zip(cards, changes, strict=True) if change.about.archived]
         for id in archived:
-            yield self.at.cards.update(id, archived=True)
+            yield partial(self.at.cards.update, id, archived=True)
 
     def _to_new_card(self, change: Change) -> CardInColumn:
         values = self._card_values(change, None)
@@ -159,10 +167,10 @@ class ChangeRequests:
         ]
         return CardInColumn(title=change.name, checklist=checklist, **values)
 
-    def _update_card(self, change: Change) -> PlanSteps[None]:
+    def _update_card(self, change: Change) -> Steps[None]:
         existing = next(card for _, card, _ in self.matched.cards.pairs if card and card.id == change.id)
         try:
-            yield self.at.cards.with_options(if_match=existing.version).update(
+            yield lambda: self.at.cards.with_options(if_match=existing.version).update(
                 change.id, **self._card_values(change, existing)
             )
         except PreconditionFailed:
@@ -209,24 +217,24 @@ class ChangeRequests:
 
     # ------------------------------------------------------------------------------------------ relations and rules
 
-    def _create_relation(self, change: Change) -> PlanSteps[None]:
+    def _create_relation(self, change: Change) -> Steps[None]:
         relation: RelationByName = change.about
         source = self.matched.find_card(relation.source, "")
         target = self.matched.find_card(relation.target, "")
         assert source
         assert target
-        yield self.at.card(source).relations.create(target_card_id=target, type=relation.type)
+        yield partial(self.at.card(source).relations.create, target_card_id=target, type=relation.type)
 
-    def _delete_relation(self, change: Change) -> PlanSteps[None]:
+    def _delete_relation(self, change: Change) -> Steps[None]:
         edge: Edge = change.about
-        relations = yield from fetch_all(self.at.card(edge.source).relations.list)
+        relations = yield from load_rows(self.at.card(edge.source).relations.list)
         for relation in relations:
             if to_edge(relation.type, relation.card_id, relation.target_card_id) == edge:
-                yield self.at.card(edge.source).relations.delete(relation.id)
+                yield partial(self.at.card(edge.source).relations.delete, relation.id)
 
-    def _create_automation(self, change: Change) -> PlanSteps[None]:
+    def _create_automation(self, change: Change) -> Steps[None]:
         rule: Automation = change.about
-        yield self.at.automations.create(
+        yield lambda: self.at.automations.create(
             name=rule.name,
             trigger=rule.trigger,
             conditions=self._resolve(rule.conditions),
@@ -235,7 +243,7 @@ class ChangeRequests:
             schedule=self._to_schedule(rule),
         )
 
-    def _update_automation(self, change: Change) -> PlanSteps[None]:
+    def _update_automation(self, change: Change) -> Steps[None]:
         rule: Automation = change.about
         values: dict[str, Any] = {}
         for difference in change.differences:
@@ -247,7 +255,7 @@ class ChangeRequests:
                 values["conditions"] = self._resolve(rule.conditions)
             else:
                 values[difference.name] = difference.new
-        yield self.at.automations.update(change.id, **values)
+        yield partial(self.at.automations.update, change.id, **values)
 
     def _to_schedule(self, rule: Automation) -> ScheduleToRun | Unset:
         return UNSET if rule.schedule is UNSET else load(ScheduleToRun, self._resolve(rule.schedule))

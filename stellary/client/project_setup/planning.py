@@ -12,9 +12,9 @@ from typing import Any, Generic
 import attrs
 
 from stellary.client.calling.method import C
+from stellary.client.calling.steps import Steps
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.project_setup import contents, structure
-from stellary.client.project_setup._steps import PlanSteps
 from stellary.client.project_setup.changes import Change, Kind, summarize
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.matching import Frame, Matched, Pairs
@@ -61,7 +61,7 @@ class Plan(Displayable, Generic[C]):
 
 def make_plan(
     at: SetupTarget, declaration: Declaration, problems: ProblemCollector, prune: bool
-) -> PlanSteps[Plan[Any]]:
+) -> Steps[Plan[Any]]:
     """Read the project, and return the plan.
 
     Args:
@@ -85,7 +85,7 @@ def make_plan(
 
 def compare(
     at: SetupTarget, declaration: Declaration, prune: bool, problems: ProblemCollector | None = None
-) -> PlanSteps[tuple[ProjectHandle[Any] | None, Matched, tuple[Change, ...]]]:
+) -> Steps[tuple[ProjectHandle[Any] | None, Matched, tuple[Change, ...]]]:
     """Read the project, and return its handle, the matched items and the changes.
 
     Args:

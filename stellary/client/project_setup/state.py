@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import attrs
 
+from stellary.client.calling.frames import load_rows
+from stellary.client.calling.steps import Steps
 from stellary.client.methods.projects import ProjectHandle
 from stellary.client.methods.workspaces import WorkspaceHandle
-from stellary.client.project_setup._steps import PlanSteps, fetch_all
 from stellary.client.project_setup.checking import RELATIONS
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.problems import ProblemCollector
@@ -125,7 +127,7 @@ def workspace_of(at: SetupTarget) -> WorkspaceHandle[Any]:
 
 def find_project(
     at: SetupTarget, declaration: Declaration, problems: ProblemCollector
-) -> PlanSteps[ProjectHandle[Any] | None]:
+) -> Steps[ProjectHandle[Any] | None]:
     """Return the project that a declaration is about; None if it does not exist yet.
 
     Args:
@@ -139,7 +141,7 @@ def find_project(
     if isinstance(at, ProjectHandle):
         return at
     declared = declaration.project
-    projects: list[Project] = yield from fetch_all(at.projects.list)
+    projects: list[Project] = yield from load_rows(at.projects.list)
     by_key = {project.key: project for project in projects}
     if declared.key in by_key:
         return at.project(by_key[declared.key])
@@ -155,20 +157,18 @@ def find_project(
     return None
 
 
-def find_template(workspace: WorkspaceHandle[Any], name: str) -> PlanSteps[ProjectTemplate | None]:
+def find_template(workspace: WorkspaceHandle[Any], name: str) -> Steps[ProjectTemplate | None]:
     """Return the template with a name or an id; None if there is none.
 
     Args:
         workspace: The handle of the workspace.
         name: The name or the id.
     """
-    templates: list[ProjectTemplate] = yield from fetch_all(workspace.projects.templates)
+    templates: list[ProjectTemplate] = yield from load_rows(workspace.projects.templates)
     return next((template for template in templates if name in (template.id, template.name)), None)
 
 
-def read_state(
-    at: SetupTarget, project: ProjectHandle[Any] | None, parts: StateParts
-) -> PlanSteps[ProjectState]:
+def read_state(at: SetupTarget, project: ProjectHandle[Any] | None, parts: StateParts) -> Steps[ProjectState]:
     """Read the parts of the state that are needed.
 
     Args:
@@ -177,7 +177,7 @@ def read_state(
         parts: The parts to read.
     """
     workspace = workspace_of(at)
-    people: list[Any] = (yield from fetch_all(workspace.members.list)) if parts.people else []
+    people: list[Any] = (yield from load_rows(workspace.members.list)) if parts.people else []
     me = ""
     if parts.people:
         caller = yield from _fetch_caller(at)
@@ -185,10 +185,10 @@ def read_state(
         me = caller[0].id if caller else ""
     if project is None:
         return ProjectState(people=list(_unique_people(people)), me=me)
-    board = yield project.board()
-    archived = (yield from fetch_all(project.cards.list, archived=True)) if parts.archived else []
-    automations = (yield from fetch_all(project.automations.list)) if parts.automations else []
-    file = (yield project.export()) if parts.relations else None
+    board = yield project.board
+    archived = (yield from load_rows(partial(project.cards.list, archived=True))) if parts.archived else []
+    automations = (yield from load_rows(project.automations.list)) if parts.automations else []
+    file = (yield project.export) if parts.relations else None
     cards = [*board.cards, *archived]
     return ProjectState(
         project=board.project,
@@ -204,12 +204,12 @@ def read_state(
     )
 
 
-def _fetch_caller(at: SetupTarget) -> PlanSteps[list[Any]]:
+def _fetch_caller(at: SetupTarget) -> Steps[list[Any]]:
     """Return the caller's account; an empty list if the token may not read it."""
     from stellary.client.methods.auth import Auth
 
     try:
-        response = yield Auth(at._caller, {}).me()
+        response = yield Auth(at._caller, {}).me
     except Forbidden:
         return []
     return [response.user]

@@ -185,7 +185,7 @@ def test_dates_that_contradict_existing_dates_are_problems(ws):
 def test_all_pages_are_read(ws, monkeypatch):
     at = create_project(ws)
     ws.projects.create(name="Other")
-    monkeypatch.setattr("stellary.client.project_setup._steps.PAGE_SIZE", 1)
+    monkeypatch.setattr("stellary.client.calling.frames.LIMIT_MAX", 1)
     assert not ps.plan(ws, LAUNCH)
     assert not ps.plan(ws, ps.describe(at), prune=True)
 
