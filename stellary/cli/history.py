@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias, TypeVar, cast, get_args
+from typing import TypeAlias, get_args
 
 import click
 
@@ -12,7 +12,9 @@ from stellary.cli.finding import match_one
 from stellary.cli.options import YES, Group, complete_cards, confirm, fail_usage, in_project, in_workspace
 from stellary.cli.output import JsonCommand, print_line, print_result, show
 from stellary.cli.session import CommandContext
+from stellary.client.calling.method import Sync
 from stellary.client.display._activity import summarize_change
+from stellary.client.methods.trash import ContainerTrash, Trash
 from stellary.contract.trash import TrashedContainer, TrashedItem, TrashKind
 from stellary.contract.wire import UNSET
 
@@ -42,7 +44,7 @@ def trash() -> None:
 @click.option("--kind", type=click.Choice(get_args(TrashKind)), help="Only items of this kind.")
 @OF_WORKSPACES
 @in_workspace(json=True)
-def list_items(session: CommandContext, kind: str | None, workspaces: bool) -> None:
+def list_items(session: CommandContext, kind: TrashKind | None, workspaces: bool) -> None:
     """List the deleted items of the workspace, or the deleted workspaces and organizations, the last one first.
 
     \b
@@ -52,13 +54,10 @@ def list_items(session: CommandContext, kind: str | None, workspaces: bool) -> N
     """
     if workspaces and kind:
         fail_usage("pass --kind or --workspaces, not both")
-    kinds = UNSET if kind is None else cast("TrashKind", kind)
-    entries = (
-        list(session.client.trash.iterate())
-        if workspaces
-        else list(session.workspace().trash.iterate(kind=kinds))
-    )
-    show(entries, session.json, "The trash is empty.")
+    entries: Iterable[Entry] = session.client.trash.iterate()
+    if not workspaces:
+        entries = session.workspace().trash.iterate(kind=kind or UNSET)
+    show(list(entries), session.json, "The trash is empty.")
 
 
 @trash.command("restore")
@@ -82,16 +81,14 @@ def restore(
       stellary trash restore LAUNCH-12
       stellary trash restore eng --workspaces
     """
-    entry: Entry
-    if workspaces:
-        if name or key:
-            fail_usage("a workspace or an organization takes another --slug, not --name or --key")
-        entry = session.client.trash.restore(find_container(session, query), slug=slug or UNSET)
-    else:
-        if slug:
-            fail_usage("--slug needs --workspaces")
-        items = session.workspace().trash
-        entry = items.restore(find_item(session, query), name=name or UNSET, key=key or UNSET)
+    if workspaces and (name or key):
+        fail_usage("a workspace or an organization takes another --slug, not --name or --key")
+    if slug and not workspaces:
+        fail_usage("--slug needs --workspaces")
+    deleted = _open_trash(session, workspaces)
+    others = {"name": name, "key": key, "slug": slug}
+    changes = {option: text for option, text in others.items() if text}
+    entry: Entry = deleted.restore(_find_entry(deleted.iterate(), query), **changes)
     place = getattr(entry, "place", None)
     print_result(entry, f"Restored {describe(entry)}{f' to {place}' if place else ''}.", session.json)
 
@@ -108,12 +105,10 @@ def purge(session: CommandContext, query: str, workspaces: bool, yes: bool) -> N
     Example:
       stellary trash purge LAUNCH-12 --yes
     """
-    entry: Entry = find_container(session, query) if workspaces else find_item(session, query)
+    deleted = _open_trash(session, workspaces)
+    entry = _find_entry(deleted.iterate(), query)
     confirm(f"Delete {describe(entry)} for good", is_confirmed=yes)
-    if workspaces:
-        session.client.trash.delete(entry)
-    else:
-        session.workspace().trash.delete(entry)
+    deleted.delete(entry)
     print_line(f"Deleted {describe(entry)} for good.")
 
 
@@ -136,36 +131,12 @@ def undo(session: CommandContext, query: str) -> None:
     raise click.ClickException(f"{card.key} has no change that can be undone")
 
 
-def find_item(session: CommandContext, query: str) -> TrashedItem:
-    """Return the item in the trash that a text names.
-
-    Args:
-        session: The session of the command.
-        query: An id, a key or a name.
-
-    Raises:
-        click.ClickException: There is no such item, or several have that name.
-    """
-    return _find_entry(session.workspace().trash.iterate(), query)
+def _open_trash(session: CommandContext, workspaces: bool) -> Trash[Sync] | ContainerTrash[Sync]:
+    """Return the trash of workspaces and organizations, or that of the workspace to work in."""
+    return session.client.trash if workspaces else session.workspace().trash
 
 
-def find_container(session: CommandContext, query: str) -> TrashedContainer:
-    """Return the workspace or the organization in the trash that a text names.
-
-    Args:
-        session: The session of the command.
-        query: An id, a slug or a name.
-
-    Raises:
-        click.ClickException: There is none, or several have that name.
-    """
-    return _find_entry(session.client.trash.iterate(), query)
-
-
-E = TypeVar("E", TrashedItem, TrashedContainer)
-
-
-def _find_entry(entries: Iterable[E], query: str) -> E:
+def _find_entry(entries: Iterable[Entry], query: str) -> Entry:
     return match_one(
         "item in the trash",
         query,
