@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import attrs
 import click
@@ -15,7 +14,7 @@ from stellary.client import project_setup
 from stellary.client.calling.method import Sync
 from stellary.client.display._markup import readable
 from stellary.client.project_setup.changes import SIGNS
-from stellary.client.project_setup.declaration import as_dict, format_date
+from stellary.client.project_setup.declaration import as_dict, to_plain
 
 EXIT_CODE_CHANGES = 3
 COLORS = {"+": "green", "~": "yellow", ">": "cyan", "-": "red"}
@@ -65,22 +64,11 @@ def _to_json(plan: project_setup.Plan[Sync]) -> dict[str, object]:
                 "kind": change.kind,
                 "name": change.name,
                 "note": change.note or None,
-                "differences": [_to_plain(attrs.asdict(item, recurse=False)) for item in change.differences],
+                "differences": [to_plain(attrs.asdict(item, recurse=False)) for item in change.differences],
             }
             for change in plan.changes
         ],
     }
-
-
-def _to_plain(value: Any) -> Any:
-    """Return a value of a declaration as JSON data."""
-    if isinstance(value, list):
-        return [_to_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _to_plain(item) for name, item in value.items()}
-    if isinstance(value, project_setup.Step):
-        return as_dict(value)
-    return format_date(value) if hasattr(value, "isoformat") else value
 
 
 @setup.command("plan")

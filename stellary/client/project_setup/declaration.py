@@ -306,21 +306,22 @@ class Declaration(Declared):
 def as_dict(declared: Declared) -> dict[str, Any]:
     """Return an item as a file contains it: fields that are not given are left out, and short forms are used."""
     return {
-        field.name: _to_plain(value)
+        field.name: to_plain(value)
         for field in attrs.fields(type(declared))
         if (value := getattr(declared, field.name)) is not UNSET
         and (field.default is attrs.NOTHING or value != field.default)
     }
 
 
-def _to_plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
+    """Return a value of a declaration as JSON data."""
     if isinstance(value, Declared):
         fields = as_dict(value)
         return fields[value.short] if value.short and fields.keys() == {value.short} else fields
     if isinstance(value, Mapping):
-        return {name: _to_plain(item) for name, item in value.items()}
+        return {name: to_plain(item) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_to_plain(item) for item in value]
+        return [to_plain(item) for item in value]
     return format_date(value) if isinstance(value, date) else value
 
 
