@@ -124,22 +124,19 @@ def differences(declared: Mapping[str, Any], current: Mapping[str, Any] | None) 
 
     Args:
         declared: Values by field name; UNSET stands for a field that is not declared.
-        current: The current values; None for an item that does not exist yet.
+        current: The current values; None for an item that does not exist yet, whose fields are None by default.
     """
+    old = current or {}
     return tuple(
-        Difference(name, None if current is None else current.get(name), new)
+        Difference(name, old.get(name), new)
         for name, new in declared.items()
-        if new is not UNSET and (current is None or current.get(name) != new)
+        if new is not UNSET and old.get(name) != new
     )
 
 
 def is_default(difference: Difference) -> bool:
     """Return whether a new card gets this value by default."""
-    return (
-        difference.new is None
-        or difference.new == []
-        or (difference.name == "archived" and not difference.new)
-    )
+    return difference.new == [] or (difference.name == "archived" and not difference.new)
 
 
 def format_value(value: Any) -> str:

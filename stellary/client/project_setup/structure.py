@@ -82,19 +82,13 @@ def project_changes(matched: Matched) -> Iterator[Change]:
     """Yield the creation or the update of the project."""
     declared, existing = matched.declaration.project, matched.state.project
     if existing is None:
-        new = differences(get_values(declared, ("key", *PROJECT_FIELDS, "template")), None)
-        changed = _without_none(new)
+        changed = differences(get_values(declared, ("key", *PROJECT_FIELDS, "template")), None)
     else:
         if declared.key and declared.key != existing.key:
             message = f"the project has the key {existing.key}, which cannot be changed"
             matched.problems.note("project.key", message)
         changed = _compare(declared, existing, PROJECT_FIELDS)
     yield from create_or_update("project", declared.name, existing, changed, declared)
-
-
-def _without_none(new: tuple[Difference, ...]) -> tuple[Difference, ...]:
-    """Return the values of a new item without those that are declared as None."""
-    return tuple(difference for difference in new if difference.new is not None)
 
 
 def field_changes(matched: Matched, prune: bool) -> Iterator[Change]:
@@ -176,7 +170,7 @@ def scope_changes(matched: Matched) -> Iterator[Change]:
         values = _declared_scope(frame.scope)
         check_dates(matched, frame.path, values, frame.existing)
         if frame.existing is None and not (is_new_project and frame.is_default):
-            new = _without_none(differences(values, None))
+            new = differences(values, None)
             about = (
                 frame.scope,
                 tuple(column for column, _, _ in frame.columns.pairs) if frame.declares_columns else None,
@@ -185,7 +179,7 @@ def scope_changes(matched: Matched) -> Iterator[Change]:
         elif frame.existing is not None:
             if changed := scope_differences(frame.scope, frame.existing):
                 yield Change(action="update", kind="scope", name=frame.name, differences=changed, id=key)
-        elif new := _without_none(differences(values, None)):
+        elif new := differences(values, None):
             yield Change(action="update", kind="scope", name=frame.name, differences=new)
         if key in placements and frame.existing is not None:
             yield _placement_change("move", placements[key], names, (), None)
@@ -294,7 +288,7 @@ def column_changes(matched: Matched) -> Iterator[Change]:
                 action="create" if placement.is_new else "move",
                 kind="column",
                 name=column_path(frame.name, column.name),
-                differences=_without_none(differences(values, None)) if placement.is_new else (),
+                differences=differences(values, None) if placement.is_new else (),
                 note=_position_note(placement, names),
                 id="" if placement.is_new else key,
                 order=placement.index,
