@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from calendar import Calendar
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -222,23 +223,15 @@ def _build_months(dated: list[tuple[date, Card]], undated: int, options: p.Rende
 
 def _month(year: int, month: int, dated: list[tuple[date, Card]], options: p.RenderOptions) -> p.Month:
     today = w.to_utc_date(options.now)
-    first = date(year, month, 1)
-    # Start on the Monday before and show whole weeks. Dates before year 1 and after year 9999 do not exist.
-    start = first - timedelta(days=min(first.weekday(), first.toordinal() - 1))
-    days = []
-    for number in range(42):
-        ordinal = start.toordinal() + number
-        if ordinal > date.max.toordinal():
-            break
-        current = date.fromordinal(ordinal)
-        if number % 7 == 0 and number and (current.year, current.month) != (year, month):
-            break
-        days.append(
-            _day(current, [card for day, card in dated if day == current and current.month == month], options)
-        )
+    # Whole weeks. Dates after year 9999 do not exist.
+    dates = [date(*day) for day in Calendar().itermonthdays3(year, month) if day[0] <= date.max.year]
+    days = (
+        _day(current, [card for day, card in dated if day == current and current.month == month], options)
+        for current in dates
+    )
     return p.Month(
         title=f"{w.MONTHS[month - 1]} {year}",
-        first=first,
+        first=date(year, month, 1),
         days=tuple(days),
         today=today if (today.year, today.month) == (year, month) else None,
     )
