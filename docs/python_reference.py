@@ -146,7 +146,7 @@ def _values() -> Iterator[str]:
     yield "Methods return frozen values, and take some as arguments. These are the ones that `stellary` exports; the "
     yield "[API reference](../reference/values.md) lists all, by their names in JSON.\n"
     for name in stellary.__all__:
-        home = stellary._home(name)  # noqa: SLF001 - of this package
+        home = stellary._HOMES[name]  # noqa: SLF001 - of this package
         if home.startswith("stellary.contract.") and not home.endswith((".errors", ".unset")):
             yield from _show(f"{home}.{name}", {})
 

@@ -67,7 +67,7 @@ def test_type_checkers_read_the_same_names():
     tree = ast.parse(Path(stellary.__file__).read_text())
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]
     read = {alias.name: node.module for node in block.body for alias in node.names}
-    assert read == {name: stellary._home(name) for name in (*stellary.__all__, "__version__")}
+    assert read == stellary._HOMES
 
 
 @pytest.mark.parametrize("module", [stellary, stellary.client])

@@ -134,7 +134,7 @@ def test_each_link_says_where_it_leads(pages: dict[str, PageReader]):
 def test_python_reference_has_every_method_and_every_public_name(pages: dict[str, PageReader]):
     anchors: set[str] = set()
     anchors.update(*(page.ids for path, page in pages.items() if path.startswith("python/")))
-    expected = [f"{stellary._home(name)}.{name}" for name in PUBLIC_CLASSES]
+    expected = [f"{stellary._HOMES[name]}.{name}" for name in PUBLIC_CLASSES]
     for module, handles in read_handles().items():
         for owner in handles:
             if owner != "about":
