@@ -28,7 +28,7 @@ _MODULES = {
     "to_frame": "calling.frames",
     "with_raw_response": "calling.method",
 }
-__all__ = [*_MODULES]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
