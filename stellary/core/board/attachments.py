@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any, TypedDict
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, insert, select
 
 from stellary.contract.attachments import (
     DELETE_ATTACHMENT,
@@ -29,6 +29,7 @@ from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_count
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.board.row_types import AttachmentRow
+from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.attachments import clean_name, detect_type
 from stellary.core.board.tables import attachments, cards
 from stellary.core.db.base import is_among, is_given
@@ -66,7 +67,6 @@ _OF_CARDS = Query(
     .with_for_update(read=True, key_share=True),
 )
 _INSERT = insert(attachments)
-_SET_COUNT = update(cards).where(is_given(cards.c.id))
 USED_BLOBS: Select[Any] = select(attachments.c.blob_key).where(is_among(attachments.c.blob_key, "keys"))
 _ALL = select(attachments.c.blob_key, attachments.c.size, attachments.c.sha256)
 # The card's version does not change, as with comments: a new file does not conflict with a change of the card.
@@ -157,7 +157,7 @@ def attach_copies(uow: UnitOfWork, files: Sequence[AttachmentRow], new_ids: Mapp
         uow.connection.execute(_INSERT, rows)
         counts = Counter(row["card_id"] for row in rows)
         changes = [{"_id": id, "attachment_count": count} for id, count in counts.items()]
-        uow.connection.execute(_SET_COUNT, changes)
+        uow.connection.execute(card_rows.UPDATE, changes)
 
 
 def all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:

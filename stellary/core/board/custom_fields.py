@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import orjson
-from sqlalchemy import Text, bindparam, func, literal, select, type_coerce, update
+from sqlalchemy import Text, bindparam, func, literal, select, type_coerce
 
 from stellary.contract.cards import Card
 from stellary.contract.custom_fields import (
@@ -26,7 +26,7 @@ from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.changes.changed_values import ChangedValue, describe_values
 from stellary.core.board.row_types import CustomFieldRow, FieldValuesRow
-from stellary.core.board.rows import field_rows
+from stellary.core.board.rows import card_rows, field_rows
 from stellary.core.board.rules import custom_fields as rules
 from stellary.core.board.tables import cards, custom_fields
 from stellary.core.db.base import is_given
@@ -52,15 +52,6 @@ _WITH_VALUE = Query(
         .order_by(cards.c.id)
         .with_for_update(key_share=True)
     ),
-)
-_REWRITE = (
-    update(cards)
-    .where(is_given(cards.c.id))
-    .values(
-        custom_fields=bindparam("_values", type_=cards.c.custom_fields.type),
-        version=cards.c.version + 1,
-        updated_at=bindparam("_now", type_=cards.c.updated_at.type),
-    )
 )
 
 
@@ -108,7 +99,7 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
     # As it is stored: a field of an earlier version has no ids of options.
     field_rows.FIELDS.update(uow, field_rows.FIELDS.to_value(loaded.row), after)
     if rows:
-        uow.connection.execute(_REWRITE, rows)
+        uow.connection.execute(card_rows.UPDATE_TO_NEXT_VERSION, rows)
     _rename_in_trash(uow, before, after)
     emit_change(uow, loaded.roles.workspace_id, before, after, **describe_values(values))
     return after
@@ -127,7 +118,7 @@ def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Deleted:
     trash.add_references(uow, trash_id, cards.c.custom_fields, references)
     field_rows.FIELDS.delete(uow, before)
     if rows:
-        uow.connection.execute(_REWRITE, rows)
+        uow.connection.execute(card_rows.UPDATE_TO_NEXT_VERSION, rows)
     emit_change(uow, loaded.roles.workspace_id, before, None, **describe_values(values))
     return Deleted(broken_automations=[])
 
@@ -162,7 +153,7 @@ def _convert_values(
             values[before.id] = new_value
         if values != row.custom_fields:
             changed_values.append(ChangedValue(row.id, old_value, new_value, row.version + 1))
-            rows.append({"_id": row.id, "_values": values, "_now": uow.now})
+            rows.append({"_id": row.id, "custom_fields": values, "updated_at": uow.now})
     return changed_values, rows
 
 

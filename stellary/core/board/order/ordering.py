@@ -45,6 +45,7 @@ from stellary.core.board.order.neighbours import (
     read_end,
 )
 from stellary.core.board.row_types import AnchorRow, CardOrderRow, ColumnRow, PositionRow
+from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.cards import (
     AdjacentPosition,
     IndexPosition,
@@ -169,7 +170,6 @@ _LINES: Select[Any] = (
 )
 _THERE = select(cards.c.id).where(is_given(cards.c.project_id), is_among(cards.c.id))
 _HAS_CARDS = select(cards.c.id).where(is_given(cards.c.column_id)).limit(1)
-_REWRITE = update(cards).where(is_given(cards.c.id))
 _numbered = (
     select(
         cards.c.position,
@@ -449,9 +449,8 @@ def write_positions(uow: UnitOfWork, positions: Mapping[str, int]) -> None:
         positions: The positions, by the id of the card.
     """
     if positions:
-        uow.connection.execute(
-            _REWRITE, [{"_id": id, "position": position} for id, position in positions.items()]
-        )
+        rows = [{"_id": id, "position": position} for id, position in positions.items()]
+        uow.connection.execute(card_rows.UPDATE, rows)
 
 
 def _spread_cards(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, bindparam, case, select, update
+from sqlalchemy import Column, Select, Table, case, select
 
 from stellary.contract.cards import Card
 from stellary.contract.errors import Conflict, NotFound
@@ -19,6 +19,7 @@ from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.board.restoring.containers import lock_project_of, missing_container
 from stellary.core.board.restoring.events import describe_position, emit_restored
 from stellary.core.board.restoring.references import drop_missing_references, restore_relations
+from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.cards import EndPosition, LockedColumn, check_room
 from stellary.core.board.tables import attachments, cards, columns, comments, relations, scopes
 from stellary.core.db.base import is_given
@@ -31,11 +32,6 @@ _NEAREST: Select[Any] = (
     .where(is_given(columns.c.project_id))
     .order_by(case((is_given(columns.c.scope_id), 0), else_=1), scopes.c.position, columns.c.position)
     .limit(1)
-)
-_TOUCH = (
-    update(cards)
-    .where(is_given(cards.c.id))
-    .values(version=cards.c.version + 1, updated_at=bindparam("_now", type_=cards.c.updated_at.type))
 )
 
 
@@ -67,7 +63,7 @@ def restore_card(uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem) -> str:
         ordering.index_insertion(uow, column, point)
     restore_relations(uow, item)
     drop_missing_references(uow, item, project_id)
-    uow.connection.execute(_TOUCH, {"_id": item.item_id, "_now": uow.now})
+    uow.connection.execute(card_rows.UPDATE_TO_NEXT_VERSION, {"_id": item.item_id, "updated_at": uow.now})
     card = _load_card(uow, item.item_id)
     emit_restored(uow, item, card=card, meta=describe_position(card, column.name))
     scope_names = load_item_names(uow, [project_id], {column.scope_id})

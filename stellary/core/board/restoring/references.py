@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 import orjson
-from sqlalchemy import Column, Select, bindparam, select, update
+from sqlalchemy import Column, Select, select
 
 from stellary.contract.cards import LABELS_MAX
 from stellary.contract.errors import Conflict
@@ -22,10 +22,10 @@ from stellary.core.board.changes.card_moves import lock_cards
 from stellary.core.board.changes.card_references import find_assignable, share_lock_labels
 from stellary.core.board.changes.changed_values import ChangedValue
 from stellary.core.board.relations import check_edge, lock_ends
-from stellary.core.board.rows import field_rows
+from stellary.core.board.rows import card_rows, field_rows
 from stellary.core.board.rules.relations import Edge
 from stellary.core.board.tables import cards, relations
-from stellary.core.db.base import is_among, is_given
+from stellary.core.db.base import is_among
 from stellary.core.kernel import trash
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -34,14 +34,6 @@ BATCH_SIZE = 500
 _CARDS: Select[Any] = select(cards.c.id, cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields).where(
     is_among(cards.c.id)
 )
-_CHANGED = {"version": cards.c.version + 1, "updated_at": bindparam("_now", type_=cards.c.updated_at.type)}
-_REFERENCES = {
-    column.name: bindparam(f"_{column.name}", type_=column.type)
-    for column in (cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields)
-}
-_THIS_CARD = update(cards).where(is_given(cards.c.id))
-_SET_REFERENCES = _THIS_CARD.values({**_REFERENCES, **_CHANGED})
-_SET = {name: _THIS_CARD.values({name: value, **_CHANGED}) for name, value in _REFERENCES.items()}
 
 
 def restore_relations(uow: UnitOfWork, item: trash.TrashRow) -> None:
@@ -109,14 +101,14 @@ def drop_missing_references(uow: UnitOfWork, item: trash.TrashRow, project_id: s
             existing_ids = [id for id in row.label_ids if id in label_ids]
             assignee_id = row.assignee_id if row.assignee_id in assignee_ids else None
             if (assignee_id, existing_ids, values) != (row.assignee_id, row.label_ids, row.custom_fields):
-                references = {"_assignee_id": assignee_id, "_label_ids": existing_ids}
-                changes.append({"_id": row.id, **references, "_custom_fields": values, "_now": uow.now})
+                references = {"assignee_id": assignee_id, "label_ids": existing_ids, "custom_fields": values}
+                changes.append({"_id": row.id, **references, "updated_at": uow.now})
                 lost_labels = {id: row.label_ids for id in row.label_ids if id not in label_ids}
                 lost_values = {id: value for id, value in row.custom_fields.items() if id not in fields}
                 _keep_references(uow, row.id, "label", cards.c.label_ids, lost_labels)
                 _keep_references(uow, row.id, "custom_field", cards.c.custom_fields, lost_values)
         if changes:
-            uow.connection.execute(_SET_REFERENCES, changes)
+            uow.connection.execute(card_rows.UPDATE_TO_NEXT_VERSION, changes)
 
 
 def _keep_references(
@@ -184,10 +176,10 @@ def _change_cards(
             before = getattr(locked.card, column.name)
             after = change(card_id, before)
             if after != before:
-                changes.append({"_id": card_id, f"_{column.name}": after, "_now": uow.now})
+                changes.append({"_id": card_id, column.name: after, "updated_at": uow.now})
                 changed_values.append(ChangedValue(card_id, before, after, locked.card.version + 1))
         if changes:
-            uow.connection.execute(_SET[column.name], changes)
+            uow.connection.execute(card_rows.UPDATE_TO_NEXT_VERSION, changes)
         for trash_id, card_id, row in trash.find_rows(uow, cards, sorted(set(batch) - existing.keys())):
             row[column.name] = orjson.dumps(change(card_id, orjson.loads(row[column.name]))).decode()
             row["version"] += 1

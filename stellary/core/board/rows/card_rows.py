@@ -29,6 +29,8 @@ STORED = FIELDS.columns
 
 UPDATE = update(cards).where(is_given(cards.c.id))
 UPDATE_OF_VERSION = UPDATE.where(is_given(cards.c.version))
+UPDATE_TO_NEXT_VERSION = UPDATE.values(version=cards.c.version + 1)
+"""The update of a card that increments its version, whatever that is. The parameters name the columns that it changes."""
 
 _NEW = object.__new__
 # Setting the slots directly takes half the time of a call with all fields as keywords.
