@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, FromClause, Row, Select, Table, func, literal, null, or_, select
 
 from stellary.contract.cards import Card
 from stellary.contract.comments import Comment
@@ -13,6 +13,7 @@ from stellary.contract.policies import BOARD_READ
 from stellary.contract.projects import Project
 from stellary.contract.search import FoundKind, Hit
 from stellary.core.board.row_types import HitRow
+from stellary.core.board.rows import card_rows
 from stellary.core.board.tables import cards, comments, projects
 from stellary.core.db.base import Json, is_among, is_given
 from stellary.core.db.row_types import Query
@@ -22,19 +23,15 @@ from stellary.core.kernel.unit import UnitOfWork
 # ---------------------------------------------------------------------------------------------- into the index
 
 
-def project_entry(project: Project) -> SearchEntry:
-    """Return the entry of a project."""
-    return _project_entry(project.workspace_id, project.id, project.key, project.name, project.description)
-
-
-def _project_entry(workspace_id: str, id: str, key: str, name: str, description: str | None) -> SearchEntry:
+def project_entry(project: Project | Row[Any]) -> SearchEntry:
+    """Return the entry of a project, or of its row."""
     return SearchEntry(
         kind="project",
-        id=id,
-        workspace_id=workspace_id,
-        project_id=id,
-        title=f"{key} {name}",
-        text=description or "",
+        id=project.id,
+        workspace_id=project.workspace_id,
+        project_id=project.id,
+        title=f"{project.key} {project.name}",
+        text=project.description or "",
     )
 
 
@@ -57,26 +54,22 @@ def card_entry(workspace_id: str, card: Card, key: str = "") -> SearchEntry:
     )
 
 
-def comment_entry(workspace_id: str, project_id: str, comment: Comment) -> SearchEntry:
+def comment_entry(workspace_id: str, project_id: str, comment: Comment | Row[Any]) -> SearchEntry:
     """Return the entry of a comment.
 
     Args:
         workspace_id: The workspace.
         project_id: The project.
-        comment: The comment.
+        comment: The comment, or its row.
     """
-    return _comment_entry(workspace_id, project_id, comment.card_id, comment.id, comment.content)
-
-
-def _comment_entry(workspace_id: str, project_id: str, card_id: str, id: str, content: str) -> SearchEntry:
     return SearchEntry(
         kind="comment",
-        id=id,
+        id=comment.id,
         workspace_id=workspace_id,
         project_id=project_id,
-        card_id=card_id,
+        card_id=comment.card_id,
         title="",
-        text=content,
+        text=comment.content,
     )
 
 
@@ -84,24 +77,13 @@ def _card_text(description: str | None, steps: Sequence[str]) -> str:
     return "\n".join(filter(None, (description, *steps)))
 
 
-_OF_PROJECT = is_given(projects.c.id, "project_id")
-_PROJECT = select(projects).where(_OF_PROJECT)
-_CARDS = (
-    select(cards.c.id, cards.c.number, cards.c.title, cards.c.description, cards.c.checklist)
-    .join_from(cards, projects)
-    .where(_OF_PROJECT)
-)
-_COMMENT: Select[Any] = (
-    select(comments.c.id, comments.c.card_id, comments.c.content, cards.c.project_id)
-    .join_from(comments, cards)
-    .where(is_given(comments.c.id, "comment_id"))
-)
-_COMMENTS: Select[Any] = (
-    select(comments.c.id, comments.c.card_id, comments.c.content)
-    .join_from(comments, cards)
-    .join(projects)
-    .where(_OF_PROJECT)
-)
+_PROJECT = select(projects).where(is_given(projects.c.id, "project_id"), is_given(projects.c.workspace_id))
+_CARDS = select(*card_rows.STORED).where(is_given(cards.c.project_id))
+_ON_CARDS: Select[Any] = select(
+    comments.c.id, comments.c.card_id, comments.c.content, cards.c.project_id
+).join_from(comments, cards)
+_COMMENT = _ON_CARDS.where(is_given(comments.c.id, "comment_id"))
+_COMMENTS = _ON_CARDS.where(is_given(cards.c.project_id))
 
 
 def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> SearchEntry | None:
@@ -111,10 +93,9 @@ def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> S
         workspace_id: The workspace.
         project_id: The project.
     """
-    row = uow.connection.execute(_PROJECT, {"_project_id": project_id}).first()
-    if row is None:
-        return None
-    return _project_entry(workspace_id, project_id, row.key, row.name, row.description)
+    parameters = {"_project_id": project_id, "_workspace_id": workspace_id}
+    row = uow.connection.execute(_PROJECT, parameters).first()
+    return None if row is None else project_entry(row)
 
 
 def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) -> Iterator[SearchEntry]:
@@ -124,21 +105,13 @@ def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) ->
         workspace_id: The workspace of the project.
         project_id: The project.
     """
-    parameters = {"_project_id": project_id}
+    parameters = {"_project_id": project_id, "_workspace_id": workspace_id}
     for project in uow.connection.execute(_PROJECT, parameters):
-        yield _project_entry(workspace_id, project_id, project.key, project.name, project.description)
-        for card in uow.connection.execute(_CARDS, parameters):
-            yield SearchEntry(
-                kind="card",
-                id=card.id,
-                workspace_id=workspace_id,
-                project_id=project_id,
-                card_id=card.id,
-                title=f"{project.key}-{card.number} {card.title}",
-                text=_card_text(card.description, [step["title"] for step in card.checklist]),
-            )
-        for row in uow.connection.execute(_COMMENTS, parameters):
-            yield _comment_entry(workspace_id, project_id, row.card_id, row.id, row.content)
+        yield project_entry(project)
+        for row in uow.connection.execute(_CARDS, parameters):
+            yield card_entry(workspace_id, card_rows.card(row, project.key, None))
+        for comment in uow.connection.execute(_COMMENTS, parameters):
+            yield comment_entry(workspace_id, project_id, comment)
 
 
 def in_visible_project(
@@ -163,7 +136,7 @@ def list_comment_entries(uow: UnitOfWork, workspace_id: str, comment_id: str) ->
         comment_id: The comment.
     """
     for row in uow.connection.execute(_COMMENT, {"_comment_id": comment_id}):
-        yield _comment_entry(workspace_id, row.project_id, row.card_id, row.id, row.content)
+        yield comment_entry(workspace_id, row.project_id, row)
 
 
 def project_exists(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
