@@ -30,6 +30,7 @@ from stellary.core.db.base import (
     metadata,
     parent_key,
     partial_index,
+    record_table,
 )
 
 projects = item_table(
@@ -325,26 +326,21 @@ custom_fields = item_table(
     Index("ix_stellary_custom_fields_project_id_id", "project_id", "id"),
 )
 
-relations = Table(
+relations = record_table(
     "stellary_relations",
-    metadata,
-    Column("id", IdType, primary_key=True),
     # One row for both cards. The blocked card is the target; for ``related_to`` the older card is the source.
     Column("source_id", IdType, parent_key("stellary_cards.id"), nullable=False),
     Column("target_id", IdType, parent_key("stellary_cards.id"), nullable=False),
     Column("type", String(20), nullable=False),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("source_id", "target_id", "type"),
     Index("ix_stellary_relations_target_id_id", "target_id", "id"),
     # A card has at most one parent.
     partial_index("uq_stellary_relations_parent", "target_id", unique=True, where="type = 'parent_of'"),
 )
 
-attachments = Table(
+attachments = record_table(
     "stellary_attachments",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("card_id", IdType, parent_key("stellary_cards.id"), nullable=False),
     Column("uploaded_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("original_name", String(255), nullable=False),
@@ -355,7 +351,6 @@ attachments = Table(
     # The key of the bytes in the store. Files without a row are swept.
     # Copies of a file share its bytes.
     Column("blob_key", String(40), nullable=False, index=True),
-    Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_attachments_card_id_id", "card_id", "id"),
 )
 
@@ -382,10 +377,8 @@ timers = Table(
     Column("started_at", UtcDateTime, nullable=False),
 )
 
-imports = Table(
+imports = record_table(
     "stellary_imports",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("project_id", IdType, parent_key("stellary_projects.id"), nullable=False, unique=True),
     Column("created_by_id", IdType, parent_key("stellary_users.id"), nullable=False, index=True),
@@ -402,7 +395,6 @@ imports = Table(
     Column("card_count", Integer, nullable=False),
     Column("relation_count", Integer, nullable=False),
     Column("completed_at", UtcDateTime),
-    Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_imports_workspace_id", "workspace_id"),
 )
 
