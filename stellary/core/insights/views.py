@@ -73,14 +73,11 @@ def _load_stats(uow: UnitOfWork, scope: LoadedScopeRow) -> StatsView:
     counts = card_counts.load_card_counts(uow, scope.id)
     assignees = people.load_people(uow, {count.assignee_id for count in counts if count.assignee_id})
     parameters = {"_scope_id": scope.id, "_since": first}
-    count_labels = stats_rules.CountLabels(
-        columns=scope_columns(uow, scope.project_id, scope.id),
-        labels=load_labels(uow, scope.project_id),
-        names={id: person.name for id, person in assignees.items()},
-    )
+    names = {id: person.name for id, person in assignees.items()}
+    columns, labels = scope_columns(uow, scope.project_id, scope.id), load_labels(uow, scope.project_id)
     completions = card_counts.load_completions(uow, scope.id, first)
     began = {row.card_id: row.began_at for row in uow.connection.execute(_BEGAN, parameters)}
-    return stats_rules.build_stats(counts, completions, began, count_labels, uow.now)
+    return stats_rules.build_stats(counts, completions, began, columns, labels, names, uow.now)
 
 
 _BUILDERS: Mapping[ViewType, Callable[[UnitOfWork, LoadedScopeRow], Any]] = {

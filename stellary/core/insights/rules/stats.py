@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-
-import attrs
 
 from stellary.contract.cards import PriorityCounts, StatusCounts
 from stellary.contract.columns import Column, ColumnCount
@@ -23,28 +21,16 @@ from stellary.core.board.rules.card_counts import (
     percent,
 )
 from stellary.core.insights.rules.days import day_of, last_days
-
-
-@attrs.frozen
-class CountLabels:
-    """The columns, labels and names by which counts are shown.
-
-    Attributes:
-        columns: The columns of the scope, by position.
-        labels: The labels of the project.
-        names: Names of users by id.
-    """
-
-    columns: Sequence[Column]
-    labels: Sequence[Label]
-    names: Mapping[str, str]
+from stellary.core.kernel.grouping import group
 
 
 def build_stats(
     card_counts: Sequence[CardCount],
     completions: Sequence[Completion],
     began: Mapping[str, datetime],
-    count_labels: CountLabels,
+    columns: Sequence[Column],
+    labels: Sequence[Label],
+    names: Mapping[str, str],
     now: datetime,
 ) -> StatsView:
     """Return the statistics of a scope.
@@ -53,16 +39,18 @@ def build_stats(
         card_counts: The counts of its unarchived cards.
         completions: Its cards that were completed on the shown days.
         began: The recorded times at which cards were first in progress, by card id.
-        count_labels: The columns, labels and names by which counts are shown.
+        columns: Its columns, by position.
+        labels: The labels of its project.
+        names: The names of the assignees, by id.
         now: The time.
     """
     return StatsView(
         cards=sum(card_count.cards for card_count in card_counts),
-        by_status=count_by_status((card_count.status, card_count.cards) for card_count in card_counts),
-        by_column=count_by_column(card_counts, count_labels.columns),
+        by_status=count_by_status(card_counts),
+        by_column=count_by_column(card_counts, columns),
         by_priority=count_by_priority(card_counts),
-        by_assignee=count_by_assignee(card_counts, count_labels.names),
-        by_label=count_by_label(card_counts, count_labels.labels),
+        by_assignee=count_by_assignee(card_counts, names),
+        by_label=count_by_label(card_counts, labels),
         completed_per_day=count_per_day(completions, now),
         lead_time=measure_times(
             completion.completed_at - completion.created_at for completion in completions
@@ -76,9 +64,9 @@ def build_stats(
     )
 
 
-def count_by_status(counted: Iterable[tuple[str, int]]) -> StatusCounts:
+def count_by_status(card_counts: Iterable[CardCount | ProjectCardCount]) -> StatusCounts:
     """Return the number of cards with each status."""
-    cards_by_status = _add_up(counted)
+    cards_by_status = _add_up((card_count.status, card_count.cards) for card_count in card_counts)
     return StatusCounts(
         open=cards_by_status["open"], in_progress=cards_by_status["in_progress"], done=cards_by_status["done"]
     )
@@ -98,9 +86,7 @@ def count_by_column(card_counts: Sequence[CardCount], columns: Sequence[Column])
         card_counts: The counts of the scope's unarchived cards.
         columns: The columns of the scope, by position.
     """
-    counts_by_column: dict[str, list[CardCount]] = defaultdict(list)
-    for card_count in card_counts:
-        counts_by_column[card_count.column_id].append(card_count)
+    counts_by_column = group((card_count.column_id, card_count) for card_count in card_counts)
     return [
         ColumnCount(
             column_id=column.id,
@@ -202,7 +188,7 @@ def build_project_figures(
             estimates[card_count.column_id] = card_count.estimate
         for name in ("cards", "overdue", "due_soon", "week", "month"):
             counts[name] += getattr(card_count, name)
-    statuses = count_by_status((card_count.status, card_count.cards) for card_count in card_counts)
+    statuses = count_by_status(card_counts)
     return convert(
         PortfolioProject,
         project,
