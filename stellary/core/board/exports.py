@@ -37,12 +37,7 @@ from stellary.core.board.comments import ROWS
 from stellary.core.board.labels import load_labels
 from stellary.core.board.listing import in_board_order
 from stellary.core.board.relations import select_relations
-from stellary.core.board.row_types import (
-    ExportedAttachmentRow,
-    ExportedCardCommentRow,
-    ProjectRow,
-    RelationRow,
-)
+from stellary.core.board.row_types import AttachmentRow, ExportedCardCommentRow, ProjectRow, RelationRow
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rows.field_rows import project_fields
 from stellary.core.board.rows.scope_rows import project_scopes
@@ -82,10 +77,8 @@ _COMMENTS = Query(
     select(comments).where(is_among(comments.c.card_id, "ids")).order_by(comments.c.id),
 )
 _ATTACHMENTS = Query(
-    ExportedAttachmentRow,
-    select(*_ATTACHMENT_FIELDS.columns, attachments.c.card_id, attachments.c.uploaded_by_id)
-    .where(is_among(attachments.c.card_id, "ids"))
-    .order_by(attachments.c.id),
+    AttachmentRow,
+    select(attachments).where(is_among(attachments.c.card_id, "ids")).order_by(attachments.c.id),
 )
 _ENDS = select_relations(lambda card_id: is_among(card_id, "ids"))
 _RELATIONS = Query(
@@ -110,8 +103,8 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
         people_in_file.load(uow, project.workspace_id, roles.keys())
         yield [convert(FileMember, people_in_file.person(id), role=role) for id, role in roles.items()]
 
-    ranks = {column.id: rank for rank, column in enumerate(columns)}
-    reader = _CardReader(uow, project, ranks, people_in_file, loaded.roles.sight)
+    column_ids = [column.id for column in columns]
+    reader = _CardReader(uow, project, column_ids, people_in_file, loaded.roles.sight)
     file = ProjectFile(
         format=FORMAT,
         exported_at=uow.now,
@@ -138,14 +131,14 @@ class _CardReader:
     Attributes:
         uow: The unit of work, which is open while cards are read.
         project: The project.
-        ranks: The places of its columns, by id, in order.
+        column_ids: Its columns, in order.
         people: The people that the file names so far.
         sight: The projects that the caller sees, to which relations may lead.
     """
 
     uow: UnitOfWork
     project: ProjectRow
-    ranks: Mapping[str, int]
+    column_ids: Sequence[str]
     people: People
     sight: ProjectSight
 
@@ -158,29 +151,25 @@ class _CardReader:
     def _read_cards(self) -> Iterator[Card]:
         parameters = {"_project_id": self.project.id, "_limit": _BATCH + 1}
         rows = self.uow.connection.execute(_FIRST_CARDS, parameters).fetchall()
-        for row in rows:
-            yield card_rows.card(row[1:], self.project.key, None)
         if len(rows) <= _BATCH:
+            yield from map(self._to_card, rows)
             return
-        card = card_rows.card(rows[-1][1:], self.project.key, None)
-        last = (card.archived, self.ranks[card.column_id])
         for archived in (False, True):
-            for column_id, rank in self.ranks.items():
-                if (archived, rank) >= last:
-                    after = (rows[-1].position, card.id) if (archived, rank) == last else (_LOWEST, "")
-                    yield from self._read_column(column_id, after, archived=archived)
+            for column_id in self.column_ids:
+                yield from self._read_column(column_id, archived=archived)
 
-    def _read_column(self, column_id: str, after: tuple[int, str], *, archived: bool) -> Iterator[Card]:
-        """Yield the cards of a column after a position and id."""
+    def _read_column(self, column_id: str, *, archived: bool) -> Iterator[Card]:
         parameters = {"_column_id": column_id, "_archived": archived, "_limit": _BATCH}
+        after = {"_position": _LOWEST, "_id": ""}
         while True:
-            place = {"_position": after[0], "_id": after[1]}
-            rows = self.uow.connection.execute(_CARDS, {**parameters, **place}).fetchall()
-            for row in rows:
-                yield card_rows.card(row[1:], self.project.key, None)
+            rows = self.uow.connection.execute(_CARDS, {**parameters, **after}).fetchall()
+            yield from map(self._to_card, rows)
             if len(rows) < _BATCH:
                 return
-            after = (rows[-1].position, rows[-1].id)
+            after = {"_position": rows[-1].position, "_id": rows[-1].id}
+
+    def _to_card(self, row: Sequence[Any]) -> Card:
+        return card_rows.card(row[1:], self.project.key, None)
 
     def _build(self, batch: Sequence[Card], related_ids: set[str]) -> list[FileCard]:
         connection, parameters = self.uow.connection, {"_ids": [card.id for card in batch]}

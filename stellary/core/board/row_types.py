@@ -284,14 +284,6 @@ class ExportedCardCommentRow(ExportedCommentRow):
     card_id: str
 
 
-class ExportedAttachmentRow(RowType):
-    """A file on a card, for a project file."""
-
-    id: str
-    card_id: str
-    uploaded_by_id: str
-
-
 class CardNumberRow(RowType):
     """The newest number of a project, and whether new cards need values of custom fields."""
 
