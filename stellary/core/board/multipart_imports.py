@@ -50,7 +50,7 @@ from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.project_members import insert_members
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_hidden_project, reveal_project, taken_keys
 from stellary.core.board.queries.recipient_queries import load_last_number
-from stellary.core.board.row_types import AssigneeCountRow, ImportPartRow, ImportRow
+from stellary.core.board.row_types import ImportPartRow, ImportRow
 from stellary.core.board.rows.field_rows import project_fields
 from stellary.core.board.rules.import_cards import CardTargets, ColumnCounts, plan_cards, plan_comments
 from stellary.core.board.rules.import_losses import list_losses, merge_losses
@@ -89,11 +89,10 @@ _OF_PROJECT = is_given(cards.c.project_id)
 _SET_LAST_NUMBER = update(projects).where(is_given(projects.c.id, "project_id"))
 _KEY = select(projects.c.key).where(is_given(projects.c.id, "project_id"))
 _USED_NUMBERS = select(cards.c.number).where(_OF_PROJECT, is_among(cards.c.number))
-_ASSIGNEES = Query(
-    AssigneeCountRow,
-    select(cards.c.assignee_id.label("user_id"), func.count().label("card_count"))
+_ASSIGNEES = (
+    select(cards.c.assignee_id, func.count())
     .where(_OF_PROJECT, cards.c.assignee_id.is_not(None))
-    .group_by(cards.c.assignee_id),
+    .group_by(cards.c.assignee_id)
 )
 _UNASSIGN = (
     update(cards).where(_OF_PROJECT, is_among(cards.c.assignee_id, "user_ids")).values(assignee_id=None)
@@ -412,9 +411,7 @@ def _unassign_strangers(uow: UnitOfWork, row: ImportRow) -> tuple[set[str], list
         The ids of the other assignees, and a report on those who were unassigned.
     """
     parameters = {"_project_id": row.project_id}
-    counts = {
-        assignee.user_id: assignee.card_count for assignee in _ASSIGNEES.all(uow.connection, parameters)
-    }
+    counts: dict[str, int] = dict(uow.connection.execute(_ASSIGNEES, parameters).fetchall())
     reaching = people.reaching(uow, row.workspace_id, counts)
     strangers = people.load_people(uow, counts.keys() - reaching.keys())
     if strangers:

@@ -343,13 +343,6 @@ class ImportPartRow(RowType):
     not_carried: list[dict[str, object]]
 
 
-class AssigneeCountRow(RowType):
-    """An assignee of a project, and the number of cards."""
-
-    user_id: str
-    card_count: int
-
-
 class CardInProgressRow(RowType):
     """The columns of a card in progress whose age is measured."""
 
