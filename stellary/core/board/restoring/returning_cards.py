@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import cast
+from typing import Any
 
 from stellary.contract.cards import Card
 from stellary.contract.fields import replace_fields
@@ -45,18 +45,20 @@ def move_cards_back(uow: UnitOfWork, item: trash.TrashRow, scope_ids: Mapping[st
     orders: dict[str, int] = {}
     for column_order in ordering.load_column_orders(uow, project_id, left_ids).values():
         orders |= column_order.orders()
-    write_cards(
-        uow,
-        [
-            (_build_returned_card(uow, card, moves[card_id], scope_ids), moves[card_id]["position"])
-            for card_id, card in returning_cards.items()
-        ],
-    )
+    returned_cards = []
+    for card_id, card in returning_cards.items():
+        changes = _find_changes(moves[card_id], card.status, scope_ids)
+        returned = replace_fields(card, **changes, version=card.version + 1, updated_at=uow.now)
+        returned_cards.append((returned, moves[card_id]["position"]))
+    write_cards(uow, returned_cards)
     for trash_id, card_id, row in trash.find_rows(uow, cards, sorted(moves.keys() - present_cards.keys())):
         move = moves[card_id]
         if row["column_id"] == move["movedTo"] and move["columnId"] in scope_ids:
-            _return_row(uow, row, move, scope_ids)
-            trash.rewrite_row(uow, trash_id, cards, card_id, row)
+            changes = _find_changes(move, row["status"], scope_ids)
+            if "completed_at" in changes:
+                changes["completed_at"] = trash.to_stored_time(uow, changes["completed_at"])
+            changes |= {"position": move["position"], "version": row["version"] + 1}
+            trash.rewrite_row(uow, trash_id, cards, card_id, {**row, **changes})
     ordering.separate_positions(uow, project_id, scope_ids)
     for column_id in sorted({*scope_ids, *left_ids}):
         ordering.rebuild_index(uow, column_id)
@@ -65,35 +67,12 @@ def move_cards_back(uow: UnitOfWork, item: trash.TrashRow, scope_ids: Mapping[st
     }
 
 
-def _build_returned_card(
-    uow: UnitOfWork, card: Card, move: trash.JsonRow, scope_ids: Mapping[str, str]
-) -> Card:
-    changes: dict[str, object] = {"column_id": move["columnId"], "scope_id": scope_ids[move["columnId"]]}
-    if _has_changed_status(move) and card.status == move["movedStatus"]:
-        changes |= {"status": move["status"], "completed_at": _read_time(move)}
-    return replace_fields(card, **changes, version=card.version + 1, updated_at=uow.now)
-
-
-def _return_row(
-    uow: UnitOfWork, row: trash.JsonRow, move: trash.JsonRow, scope_ids: Mapping[str, str]
-) -> None:
-    """Change the row of a card in the trash, so that it is restored to the column."""
-    row |= {
-        "column_id": move["columnId"],
-        "scope_id": scope_ids[move["columnId"]],
-        "position": move["position"],
-        "version": row["version"] + 1,
-    }
-    if _has_changed_status(move) and row["status"] == move["movedStatus"]:
-        completed_at = trash.to_stored_time(uow, _read_time(move))
-        row |= {"status": move["status"], "completed_at": completed_at}
-
-
-def _has_changed_status(move: trash.JsonRow) -> bool:
-    """Return whether a card got another status when it was moved."""
-    return cast("bool", move.get("movedStatus", move["status"]) != move["status"])
-
-
-def _read_time(move: trash.JsonRow) -> datetime | None:
-    text = move["completedAt"]
-    return None if text is None else datetime.fromisoformat(text)
+def _find_changes(move: trash.JsonRow, status: str, scope_ids: Mapping[str, str]) -> dict[str, Any]:
+    """Return the columns that change in a returning card. Its status returns if it is still the one that the move gave it."""
+    changes = {"column_id": move["columnId"], "scope_id": scope_ids[move["columnId"]]}
+    moved_status = move.get("movedStatus")
+    if status == moved_status and moved_status != move["status"]:
+        changes |= {"status": move["status"], "completed_at": None}
+        if move["completedAt"] is not None:
+            changes["completed_at"] = datetime.fromisoformat(move["completedAt"])
+    return changes
