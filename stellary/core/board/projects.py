@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 
-from sqlalchemy import Executable, delete, insert, select, update
+from sqlalchemy import Executable, bindparam, delete, func, insert, select, update
 
 from stellary.contract.automations import CREATE_AUTOMATION
 from stellary.contract.endpoint import Ok
@@ -41,7 +41,7 @@ from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.project_members import insert_members
 from stellary.core.board.row_types import ListedProjectRow
 from stellary.core.board.rows import scope_rows
-from stellary.core.board.rules.fields import new_item
+from stellary.core.board.rules.fields import new_item, value_or
 from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.rules.scopes import build_column, build_scope
 from stellary.core.board.rules.templates import move_dates
@@ -67,21 +67,15 @@ _FIELDS = RowFields(
 )
 _PROJECT = _FIELDS.columns
 _IN_WORKSPACE = is_given(projects.c.workspace_id)
-_ARCHIVED = is_given(projects.c.archived)
-_LISTS = {
-    (filtered, limited): Pages(
-        ListedProjectRow,
-        select(*_PROJECT).where(
-            _IN_WORKSPACE,
-            *([_ARCHIVED] if filtered else []),
-            *([project_sight.is_visible(projects.c.id)] if limited else []),
-        ),
-        projects.c.id,
-    )
-    for filtered in (False, True)
-    for limited in (False, True)
-}
-"""The lists of projects, by whether ``archived`` filters them and whether the caller sees only some of them."""
+_FILTERED = select(*_PROJECT).where(
+    _IN_WORKSPACE,
+    # Without a value, all projects.
+    projects.c.archived == func.coalesce(bindparam("_archived"), projects.c.archived),
+)
+_LIST = Pages(ListedProjectRow, _FILTERED, projects.c.id)
+_LIMITED_LIST = Pages(
+    ListedProjectRow, _FILTERED.where(project_sight.is_visible(projects.c.id)), projects.c.id
+)
 
 _ONE = Query(ListedProjectRow, select(*_PROJECT).where(is_given(projects.c.id)))
 _KEYS = select(projects.c.key).where(_IN_WORKSPACE)
@@ -269,12 +263,10 @@ def list_visible_projects(uow: UnitOfWork, roles: CallerRoles, request: ListProj
         request: The filter and the page.
     """
     parameters: dict[str, object] = {"_workspace_id": roles.workspace_id}
-    if request.archived is not UNSET:
-        parameters["_archived"] = request.archived
-    if roles.sight.is_limited:
-        parameters |= roles.sight.parameters
-    pages = _LISTS[request.archived is not UNSET, roles.sight.is_limited]
-    return pages.fetch(uow, request, project_value, **parameters)
+    parameters["_archived"] = value_or(request.archived, None)
+    if not roles.sight.is_limited:
+        return _LIST.fetch(uow, request, project_value, **parameters)
+    return _LIMITED_LIST.fetch(uow, request, project_value, **parameters, **roles.sight.parameters)
 
 
 @serves(GET_PROJECT)
