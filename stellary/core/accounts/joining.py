@@ -2,41 +2,62 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, exists, insert, literal, or_, select, update
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from stellary.contract.fields import replace_fields
 from stellary.contract.roles import WorkspaceRole
 from stellary.core.accounts.member_rows import OF_USER, ORGANIZATION_MEMBER, WORKSPACE_MEMBER, select_user
-from stellary.core.accounts.row_types import OrganizationMemberRow, WorkspaceMemberRow
+from stellary.core.accounts.row_types import OrganizationMemberRow
 from stellary.core.accounts.subscribers import build_mark
 from stellary.core.accounts.tables import organization_members, users, workspace_members, workspaces
 from stellary.core.db.base import IdType, UtcDateTime, is_given
 from stellary.core.db.direct_connection import queue_statement
-from stellary.core.db.row_types import Query
+from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.unit import UnitOfWork
 
-_USER_ID, _NOW = bindparam("_user_id", type_=IdType), bindparam("_now", type_=UtcDateTime)
+_USER_ID = bindparam("_user_id", type_=IdType)
+
+
+def _build_joining(
+    members: Table, container: str, **columns: ColumnElement[Any]
+) -> tuple[Executable, Query[RowType]]:
+    """Return the statements that insert a member with the role ``_role`` at the time ``_now``, unless it exists, and that read it.
+
+    Args:
+        members: The table of the members.
+        container: The column of what the user becomes a member of, whose value is a parameter like that of the user.
+        **columns: The values of further columns.
+    """
+    container_id = bindparam(f"_{container}", type_=IdType)
+    role = bindparam("_role", type_=members.c.role.type)
+    now = bindparam("_now", type_=UtcDateTime)
+    is_seat = and_(members.c[container] == container_id, members.c.user_id == _USER_ID)
+    values = {container: container_id, "user_id": _USER_ID, "role": role, "created_at": now, **columns}
+    missing = select(*values.values()).where(~exists().where(is_seat))
+    seat = select(*members.c, *OF_USER.values()).join_from(members, users).where(is_seat)
+    insertion = insert(members).from_select([*values], missing).returning(members.c.user_id)
+    return insertion, Query(RowType, seat)
+
+
 _INSERT_ORGANIZATION_MEMBER = insert(organization_members)
 _INSERT_WORKSPACE_MEMBER = insert(workspace_members)
 _IS_SEAT = and_(is_given(organization_members.c.organization_id), organization_members.c.user_id == _USER_ID)
-_ORGANIZATION_SEAT = Query(
-    OrganizationMemberRow,
-    select(*organization_members.c, *OF_USER.values()).join_from(organization_members, users).where(_IS_SEAT),
-)
-_JOIN_ORGANIZATION = (
-    insert(organization_members)
-    .from_select(
-        ["organization_id", "user_id", "role", "created_at"],
-        select(
-            bindparam("_organization_id", type_=IdType),
-            _USER_ID,
-            bindparam("_role", type_=organization_members.c.role.type),
-            _NOW,
-        ).where(~exists().where(_IS_SEAT)),
-    )
-    .returning(organization_members.c.user_id)
-)
+_JOIN_ORGANIZATION, _ORGANIZATION_SEAT = _build_joining(organization_members, "organization_id")
 HAS_SEATS = exists().where(
     workspace_members.c.user_id == _USER_ID,
     workspace_members.c.workspace_id == workspaces.c.id,
@@ -53,26 +74,8 @@ _ADAPT = Query(
     .returning(*organization_members.c, *select_user(_USER_ID)),
 )
 _MARK_GUESTS = build_mark("has_guests")
-_IS_WORKSPACE_SEAT = and_(is_given(workspace_members.c.workspace_id), workspace_members.c.user_id == _USER_ID)
-_WORKSPACE_SEAT = Query(
-    WorkspaceMemberRow,
-    select(*workspace_members.c, *OF_USER.values())
-    .join_from(workspace_members, users)
-    .where(_IS_WORKSPACE_SEAT),
-)
-_JOIN_WORKSPACE = (
-    insert(workspace_members)
-    .from_select(
-        ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
-        select(
-            bindparam("_workspace_id", type_=IdType),
-            _USER_ID,
-            bindparam("_role", type_=workspace_members.c.role.type),
-            literal("viewer"),
-            _NOW,
-        ).where(~exists().where(_IS_WORKSPACE_SEAT)),
-    )
-    .returning(workspace_members.c.user_id)
+_JOIN_WORKSPACE, _WORKSPACE_SEAT = _build_joining(
+    workspace_members, "workspace_id", pilotage_role=literal("viewer")
 )
 
 
