@@ -8,7 +8,7 @@ the claims of dead processes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
+    Select,
     String,
     Table,
     Text,
@@ -37,7 +38,6 @@ from sqlalchemy import (
 from stellary.contract.errors import Conflict
 from stellary.core.db.base import IdSource, IdType, Json, UtcDateTime, is_given, metadata, partial_index
 from stellary.core.db.direct_connection import queue_statement
-from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.signals import JOBS
 from stellary.core.kernel.unit import UnitOfWork
@@ -83,8 +83,18 @@ jobs = Table(
 )
 
 
-class JobRow(RowType):
-    """A background job, with the columns of its table."""
+@attrs.frozen
+class Job:
+    """A background job.
+
+    Attributes:
+        kind: The kind, which selects the handler.
+        payload: The arguments of the handler, as JSON.
+        due_at: The time of the next attempt, or the end of the claim; None once it has been given up.
+        claim_id: The id of the current claim; None if unclaimed.
+        attempts: The number of attempts so far.
+        error: The error of the last attempt; None if there was none.
+    """
 
     id: str
     kind: str
@@ -95,27 +105,26 @@ class JobRow(RowType):
     error: str | None
     created_at: datetime
 
+    @property
+    def given_up(self) -> bool:
+        """True if no further attempt is made."""
+        return self.due_at is None
 
+
+_JOB = select(*(jobs.c[field.name] for field in attrs.fields(Job)))
 # One kind at a time: with several, both databases would read and sort the whole backlog.
 _OF_KIND = is_given(jobs.c.kind)
-_DUE = Query(
-    JobRow,
-    select(jobs)
-    .where(_OF_KIND, jobs.c.due_at <= bindparam("_now"))
+_DUE = (
+    _JOB.where(_OF_KIND, jobs.c.due_at <= bindparam("_now"))
     .order_by(jobs.c.due_at, jobs.c.id)
     .limit(bindparam("_limit"))
-    .with_for_update(skip_locked=True),
+    .with_for_update(skip_locked=True)
 )
 _TAKES_TURNS = (_OF_KIND, jobs.c.workspace_id.is_not(None))
 # An expression, so that SQLite reads the turns in order instead of sorting all jobs that are due.
 _HAS_TURN = (*_TAKES_TURNS, func.coalesce(jobs.c.due_at, jobs.c.due_at) <= bindparam("_now"))
-_NEXT_TURN = Query(
-    JobRow,
-    select(jobs)
-    .where(*_HAS_TURN)
-    .order_by(jobs.c.turn, jobs.c.id)
-    .limit(1)
-    .with_for_update(skip_locked=True),
+_NEXT_TURN = (
+    _JOB.where(*_HAS_TURN).order_by(jobs.c.turn, jobs.c.id).limit(1).with_for_update(skip_locked=True)
 )
 _BY_ID = is_given(jobs.c.id)
 _CLAIMED = (_BY_ID, is_given(jobs.c.claim_id))
@@ -157,9 +166,8 @@ _RELEASE = (
     .values(claim_id=None, claimed_by=None, due_at=bindparam("_now"))
 )
 _RELEASE_OF = _RELEASE.where(is_given(jobs.c.claimed_by, "owner"))
-_JOBS = select(jobs).order_by(jobs.c.id)
-_ALL = Query(JobRow, _JOBS)
-_GIVEN_UP = Query(JobRow, _JOBS.where(jobs.c.due_at.is_(None)))
+_ALL = _JOB.order_by(jobs.c.id)
+_GIVEN_UP = _ALL.where(jobs.c.due_at.is_(None))
 _RETRY = (
     update(jobs)
     .where(_BY_ID, jobs.c.due_at.is_(None))
@@ -179,34 +187,6 @@ RETENTION = RetentionRule(
     jobs, jobs.c.created_at, lambda retention: timedelta(days=retention.job_days), jobs.c.due_at.is_(None)
 )
 """The rule for jobs that were given up. Others are deleted when they are done."""
-
-
-@attrs.frozen
-class Job:
-    """A background job.
-
-    Attributes:
-        kind: The kind, which selects the handler.
-        payload: The arguments of the handler, as JSON.
-        due_at: The time of the next attempt, or the end of the claim; None once it has been given up.
-        claim_id: The id of the current claim; None if unclaimed.
-        attempts: The number of attempts so far.
-        error: The error of the last attempt; None if there was none.
-    """
-
-    id: str
-    kind: str
-    payload: Any
-    due_at: datetime | None
-    claim_id: str | None
-    attempts: int
-    error: str | None
-    created_at: datetime
-
-    @property
-    def given_up(self) -> bool:
-        """True if no further attempt is made."""
-        return self.due_at is None
 
 
 def enqueue(
@@ -338,9 +318,9 @@ def claim(
     """
     for kind in kinds:
         parameters = {"_kind": kind, "_now": now}
-        next_turn = _NEXT_TURN.all(connection, parameters) if kind in in_turn else ()
+        next_turn = _read_jobs(connection, _NEXT_TURN, parameters) if kind in in_turn else []
         # A process of an earlier version adds jobs without a turn.
-        due = [_job(row) for row in next_turn] or lock_due(connection, kind, now, limit=1)
+        due = next_turn or lock_due(connection, kind, now, limit=1)
         if due:
             return claim_locked(connection, due, now, new_id, claimed_by)[0]
     return None
@@ -358,7 +338,7 @@ def lock_due(connection: Connection, kind: str, now: datetime, *, limit: int) ->
     Returns:
         The jobs, the earliest first.
     """
-    return [_job(row) for row in _DUE.all(connection, {"_kind": kind, "_now": now, "_limit": limit})]
+    return _read_jobs(connection, _DUE, {"_kind": kind, "_now": now, "_limit": limit})
 
 
 def claim_locked(
@@ -530,7 +510,7 @@ def list_jobs(connection: Connection, *, given_up: bool) -> list[Job]:
         connection: The connection to read from.
         given_up: True for only the jobs that have been given up.
     """
-    return [_job(row) for row in (_GIVEN_UP if given_up else _ALL).all(connection, {})]
+    return _read_jobs(connection, _GIVEN_UP if given_up else _ALL, {})
 
 
 def retry(connection: Connection, job_id: str, now: datetime) -> bool:
@@ -571,7 +551,5 @@ def hasten_all(connection: Connection, kind: str, now: datetime, latest: datetim
     connection.execute(_HASTEN_ALL, {"_kind": kind, "_now": now, "_latest": latest})
 
 
-def _job(row: JobRow) -> Job:
-    return Job(
-        row.id, row.kind, row.payload, row.due_at, row.claim_id, row.attempts, row.error, row.created_at
-    )
+def _read_jobs(connection: Connection, statement: Select[Any], parameters: Mapping[str, object]) -> list[Job]:
+    return [Job(*row) for row in connection.execute(statement, parameters)]
