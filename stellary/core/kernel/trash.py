@@ -102,23 +102,17 @@ JsonRow: TypeAlias = dict[str, Any]
 
 
 class TrashRow(RowType):
-    """An item in the trash, as its table has it."""
+    """An item in the trash."""
 
     id: str
     kind: TrashKind
     item_id: str
     name: str
     key: str | None
-    slug: str | None
-    organization_id: str
     workspace_id: str | None
     project_id: str | None
     author_id: str | None
     deleted_by_id: str
-    row_count: int
-    size: int
-    deleted_at: datetime
-    expires_at: datetime
 
 
 class StoredRow(RowType):
