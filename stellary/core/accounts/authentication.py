@@ -8,7 +8,6 @@ import string
 import zlib
 from datetime import datetime, timedelta
 
-import attrs
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from stellary.core.accounts.login_state import LOGIN_GENERATION
@@ -79,15 +78,7 @@ def _checksum(body: str) -> str:
     return out
 
 
-@attrs.frozen
-class Authenticated:
-    """An actor, and whether the last-used time of its token is older than a minute."""
-
-    actor: Actor
-    stale: bool = False
-
-
-def authenticate(connection: Connection, bearer: str, signer: Signer, now: datetime) -> Authenticated:
+def authenticate(connection: Connection, bearer: str, signer: Signer, now: datetime) -> tuple[Actor, bool]:
     """Return the actor that a bearer token (JWT or personal access token) belongs to.
 
     Args:
@@ -105,7 +96,7 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
     if _looks_like_jwt(bearer):
         claims = signer.read(bearer, now)
         if _read_generation(connection, claims.user_id, claims.token_id) == claims.generation:
-            return Authenticated(_to_actor(claims))
+            return _to_actor(claims), False
     elif looks_like_api_token(bearer):
         token_row = connection.execute(_TOKEN, {"digest": digest(bearer)}).first()
         if token_row is not None and (token_row.expires_at is None or token_row.expires_at > now):
@@ -119,7 +110,7 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
                 token_name=token_row.name,
                 token_project_ids=None if project_ids is None else frozenset(project_ids),
             )
-            return Authenticated(actor, stale)
+            return actor, stale
     raise build_invalid_token()
 
 

@@ -32,5 +32,4 @@ def authenticate_bearer(connection: Connection, bearer: str, env: Environment) -
     """
     if agent_tokens.is_agent_token(bearer):
         return agent_tokens.authenticate(connection, bearer, env.clock()), False
-    authenticated = authenticate(connection, bearer, env.signer, env.clock())
-    return authenticated.actor, authenticated.stale
+    return authenticate(connection, bearer, env.signer, env.clock())
