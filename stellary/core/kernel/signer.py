@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import attrs
 import jwt
@@ -16,18 +17,16 @@ from jwt.utils import base64url_decode, base64url_encode
 from stellary.contract.errors import Unauthenticated
 
 ISSUER = "stellary"
-AUDIENCE = "stellary-api"
-_REQUIRED = ["exp", "iat", "sub", "gen", "iss", "aud", "jti"]
+_LOGIN = "api"
 _ID = re.compile(r"[0-9a-f]{24}")
 _TAG_BYTES = 16
 
 
 @attrs.frozen
 class Claims:
-    """The claims of a JWT: the user, the times of issue and expiry (Unix seconds), the password generation and the id."""
+    """The claims of a JWT: the user, the time of expiry (Unix seconds), the password generation and the id."""
 
     user_id: str
-    issued_at: int
     expires_at: int
     generation: int
     token_id: str
@@ -65,16 +64,8 @@ class Signer:
         Returns:
             The token.
         """
-        claims = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "jti": token_id or secrets.token_hex(16),
-            "sub": user_id,
-            "iat": now,
-            "exp": now + self.lifetime,
-            "gen": generation,
-        }
-        return jwt.encode(claims, self._secret, algorithm="HS256")
+        data = {"jti": token_id or secrets.token_hex(16), "sub": user_id, "iat": now, "gen": generation}
+        return self.seal(_LOGIN, data, now, self.lifetime)
 
     def read(self, token: str, now: datetime) -> Claims:
         """Verify a JWT and return its claims.
@@ -157,18 +148,22 @@ class Signer:
             now: The current time, for the expiry.
         """
         try:
-            claims: Mapping[str, object] = jwt.decode(
-                text,
-                self._secret,
-                algorithms=["HS256"],
-                options={"require": ["exp", "iss", "aud"], "verify_exp": False},
-                issuer=ISSUER,
-                audience=f"{ISSUER}-{purpose}",
-            )
+            claims = self._decode(purpose, text)
         except (jwt.PyJWTError, ValueError):
             return None
         expires_at = claims["exp"]
         return claims if isinstance(expires_at, int) and expires_at > now.timestamp() else None
+
+    def _decode(self, purpose: str, text: str, *required: str) -> dict[str, Any]:
+        """Return the claims of a text that was signed for a purpose, whether or not it has expired by the clock of the core."""
+        return jwt.decode(
+            text,
+            self._secret,
+            algorithms=["HS256"],
+            options={"require": ["iss", "aud", "exp", *required], "verify_exp": False, "verify_iat": False},
+            issuer=ISSUER,
+            audience=f"{ISSUER}-{purpose}",
+        )
 
     def _verify(self, token: str) -> Claims:
         # An exception is not cached, so invalid tokens do not evict valid ones.
@@ -177,21 +172,11 @@ class Signer:
             # One token has exactly one text: that with the canonical form of base64.
             if base64url_encode(base64url_decode(signature)).decode() != signature:
                 raise build_invalid_token()
-            claims = jwt.decode(
-                token,
-                self._secret,
-                algorithms=["HS256"],
-                # Expiry is checked on every request by the clock of the core, outside of the cache.
-                options={"require": _REQUIRED, "verify_exp": False, "verify_iat": False},
-                issuer=ISSUER,
-                audience=AUDIENCE,
-            )
+            claims = self._decode(_LOGIN, token, "jti", "sub", "iat", "gen")
             # What is not an id must not reach the database.
             if not _ID.fullmatch(claims["sub"]) or not claims["jti"].isascii():
                 raise build_invalid_token()
-            return Claims(
-                claims["sub"], int(claims["iat"]), int(claims["exp"]), int(claims["gen"]), claims["jti"][:64]
-            )
+            return Claims(claims["sub"], int(claims["exp"]), int(claims["gen"]), claims["jti"][:64])
         except (jwt.PyJWTError, AttributeError, ValueError, TypeError, OverflowError):
             raise build_invalid_token() from None
 
