@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +26,7 @@ from stellary.core.accounts.row_types import OrganizationMemberRow
 from stellary.core.accounts.subscribers import build_mark
 from stellary.core.accounts.tables import organization_members, users, workspace_members, workspaces
 from stellary.core.db.base import IdType, UtcDateTime, is_given
-from stellary.core.db.direct_connection import queue_statement
+from stellary.core.db.direct_connection import queue_rows, queue_statement
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.unit import UnitOfWork
@@ -90,16 +91,17 @@ def add_organization_owner(uow: UnitOfWork, organization_id: str, user_id: str) 
     uow.connection.execute(_INSERT_ORGANIZATION_MEMBER, member)
 
 
-def add_workspace_owner(uow: UnitOfWork, workspace_id: str, user_id: str) -> None:
-    """Make a user the owner of a new workspace: an admin and a pilotage owner.
+def add_workspace_owner(uow: UnitOfWork, workspace_ids: Collection[str], user_id: str) -> None:
+    """Make a user a member of workspaces, as their owner is one: an admin and a pilotage owner.
 
     Args:
-        workspace_id: The workspace.
+        workspace_ids: The workspaces, of which the user is no member; may be empty.
         user_id: The user.
     """
-    roles = {"role": "admin", "pilotage_role": "owner"}
-    member = {"workspace_id": workspace_id, "user_id": user_id, **roles, "created_at": uow.now}
-    uow.connection.execute(_INSERT_WORKSPACE_MEMBER, member)
+    member = {"user_id": user_id, "role": "admin", "pilotage_role": "owner", "created_at": uow.now}
+    members = [{"workspace_id": workspace_id, **member} for workspace_id in workspace_ids]
+    if members:
+        queue_rows(uow.connection, _INSERT_WORKSPACE_MEMBER, members)
 
 
 def join_organization(uow: UnitOfWork, organization_id: str, user_id: str, role: WorkspaceRole) -> None:

@@ -6,16 +6,16 @@ Other areas end the rights that they manage (assignments, project membership, no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import and_, bindparam, delete, exists, insert, literal, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 
 from stellary.contract.fields import replace_fields
 from stellary.contract.organizations import EndedRights
 from stellary.contract.wire import wire_fields
 from stellary.core.accounts import people, rules
 from stellary.core.accounts.access_checks import join_seat
-from stellary.core.accounts.joining import HAS_SEATS
+from stellary.core.accounts.joining import HAS_SEATS, add_workspace_owner
 from stellary.core.accounts.member_rows import (
     INVITATION,
     ORGANIZATION_MEMBER,
@@ -31,7 +31,7 @@ from stellary.core.accounts.tables import (
     workspace_members,
     workspaces,
 )
-from stellary.core.db.base import IdType, UtcDateTime, is_given
+from stellary.core.db.base import IdType, is_given
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
@@ -51,22 +51,6 @@ _SEATS = (
     .with_for_update(key_share=True, of=workspaces)
 )
 _HEIR_ID = bindparam("_heir_id", type_=IdType)
-_SEAT_THE_HEIR = insert(workspace_members).from_select(
-    ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
-    select(
-        workspaces.c.id,
-        _HEIR_ID,
-        literal("admin"),
-        literal("owner"),
-        bindparam("_now", type_=UtcDateTime),
-    ).where(
-        _OWNED,
-        ~exists().where(
-            workspace_members.c.workspace_id == workspaces.c.id,
-            workspace_members.c.user_id == _HEIR_ID,
-        ),
-    ),
-)
 _HEIRS_SEATS = and_(
     workspace_members.c.user_id == _HEIR_ID,
     workspace_members.c.workspace_id.in_(select(workspaces.c.id).where(_OWNED)),
@@ -124,8 +108,9 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
     """
     seats, owners = _load_seats(uow, organization_id, user_id)
     who = {"_organization_id": organization_id, "_user_id": user_id}
-    if user_id in owners.values():
-        _transfer_workspaces(uow, {**who, "_heir_id": owner_id, "_now": uow.now})
+    owned_ids = [workspace_id for workspace_id, owner in owners.items() if owner == user_id]
+    if owned_ids:
+        _transfer_workspaces(uow, who, owner_id, owned_ids)
     for seat in _LEAVE_WORKSPACES.all(uow.connection, who):
         emit_change(uow, seat.workspace_id, WORKSPACE_MEMBER.to_value(seat), None)
     # A pending invitation would let the user back in.
@@ -151,15 +136,20 @@ def end_seat(uow: UnitOfWork, organization_id: str, user_id: str, *, is_guest: b
         emit_organization_change(uow, organization_id, ORGANIZATION_MEMBER.to_value(row), None)
 
 
-def _transfer_workspaces(uow: UnitOfWork, parameters: Mapping[str, object]) -> None:
+def _transfer_workspaces(
+    uow: UnitOfWork, who: Mapping[str, str], heir_id: str, owned_ids: Collection[str]
+) -> None:
     """Make the organization's owner the owner of the workspaces of a leaving user, and an admin there.
 
     Args:
-        parameters: The organization, the leaving user, the organization's owner and the time.
+        who: The organization and the leaving user, as parameters.
+        heir_id: The organization's owner.
+        owned_ids: The workspaces.
     """
+    parameters = {**who, "_heir_id": heir_id, "_now": uow.now}
     former_seats = {seat.workspace_id: seat for seat in _LOAD_HEIRS_SEATS.all(uow.connection, parameters)}
     queue_statement(uow.connection, _RAISE_THE_HEIR, parameters)
-    queue_statement(uow.connection, _SEAT_THE_HEIR, parameters)
+    add_workspace_owner(uow, [id for id in owned_ids if id not in former_seats], heir_id)
     seats = _LOAD_HEIRS_SEATS.all(uow.connection, parameters)
     for seat in seats:
         former_seat = former_seats.get(seat.workspace_id)
@@ -170,7 +160,7 @@ def _transfer_workspaces(uow: UnitOfWork, parameters: Mapping[str, object]) -> N
             user_id=row.owner_id, organization_id=row.organization_id, org_role="owner", workspace_id=row.id
         )
         workspace = workspace_value(row, roles)
-        former = replace_fields(workspace, owner_id=parameters["_user_id"])
+        former = replace_fields(workspace, owner_id=who["_user_id"])
         # The heir has a seat in each of the workspaces now.
         emit_change(uow, workspace.id, former, workspace, owner=seats[0].name)
 

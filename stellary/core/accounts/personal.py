@@ -36,7 +36,7 @@ def create_home(uow: UnitOfWork, user_id: str, name: str, email: str) -> None:
     add_organization_owner(uow, organization_id, user_id)
     home = {"id": workspace_id, "organization_id": organization_id, "slug": slug, "is_personal": True}
     uow.connection.execute(_WORKSPACE, {**home, **owned})
-    add_workspace_owner(uow, workspace_id, user_id)
+    add_workspace_owner(uow, [workspace_id], user_id)
 
 
 def _make_organization(uow: UnitOfWork, preferred_slug: str, row: dict[str, object]) -> str:

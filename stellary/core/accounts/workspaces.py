@@ -94,7 +94,7 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
         updated_at=uow.now,
     )
     WORKSPACE.insert(uow, workspace)
-    add_workspace_owner(uow, workspace.id, workspace.owner_id)
+    add_workspace_owner(uow, [workspace.id], workspace.owner_id)
     emit_organization_change(uow, organization.id, None, workspace)
     return workspace
 
