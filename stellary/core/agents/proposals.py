@@ -7,6 +7,7 @@ the items that it changes have changed since it was made, nothing is done.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import ColumnElement, Select, exists, literal, select, update
 
@@ -31,13 +32,12 @@ from stellary.core.accounts.audience import seen_by
 from stellary.core.accounts.project_sight import is_visible, names_hidden, sees_named, sees_project
 from stellary.core.accounts.rules import ProjectSight
 from stellary.core.agents import access, external_mission_timeout, mission_log, missions, proposing, rows
-from stellary.core.agents.approvals import BATCH, CHANGE, PENDING, carry_out, perform
+from stellary.core.agents.approvals import BATCH, PENDING, carry_out, perform
 from stellary.core.agents.row_types import ProposalRow, StoredMissionRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.agents.tables import proposals
 from stellary.core.db.base import is_among, is_given
-from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -61,7 +61,6 @@ _LISTS = {
 """The lists of proposals, by what they are limited to, and whether the caller sees only some projects."""
 # The condition on the status lets the second of two concurrent decisions update no row.
 _DECIDE = update(proposals).where(is_given(proposals.c.id), is_among(proposals.c.status, "from"))
-_ONE = Query(ProposalRow, select(proposals).where(is_given(proposals.c.id)))
 _RESUME = (
     update(missions_table)
     .where(is_given(missions_table.c.id, "mission_id"), missions_table.c.status == "awaiting_approval")
@@ -112,17 +111,7 @@ def approve_proposal(uow: UnitOfWork, ref: ProposalRef) -> Proposal:
         Conflict: The proposal is decided already, or an item that it changes has changed since.
         Forbidden: The caller may not make the change.
     """
-    loaded = access.proposal(uow, ref)
-    row = loaded.row
-    mission = _lock_mission(uow, row.mission_id)
-    if mission is not None and _is_batch(mission):
-        return _decide_in_batch(uow, ref, loaded.roles.sight, mission, row.id, "approved", None)
-    _decide(uow, row, "approved", None)
-    _log_decision(uow, row, "approved")
-    (proposal,) = carry_out(uow, ref, [(row, uow.user_id)])
-    if mission is not None:
-        _continue_mission(uow, mission)
-    return proposal
+    return _decide_one(uow, ref, "approved", None)
 
 
 @serves(REJECT_PROPOSAL)
@@ -133,15 +122,7 @@ def reject_proposal(uow: UnitOfWork, ref: ProposalRef, request: RejectProposal) 
         Conflict: The proposal is decided already, or it is the last of a batch and an approved one can no longer be
             executed.
     """
-    loaded = access.proposal(uow, ref)
-    row = loaded.row
-    mission = _lock_mission(uow, row.mission_id)
-    if mission is not None and _is_batch(mission):
-        return _decide_in_batch(uow, ref, loaded.roles.sight, mission, row.id, "rejected", request.reason)
-    proposal = _reject(uow, row, request.reason)
-    if mission is not None:
-        _continue_mission(uow, mission)
-    return proposal
+    return _decide_one(uow, ref, "rejected", request.reason)
 
 
 @serves(APPROVE_ALL)
@@ -155,7 +136,6 @@ def approve_all(uow: UnitOfWork, ref: AgentMissionRef) -> list[Proposal]:
     mission, open_rows = _lock_whole_mission(uow, ref)
     for row in open_rows:
         _decide(uow, row, "approved", None, _NOT_CARRIED_OUT)
-        _log_decision(uow, row, "approved")
     approved = carry_out(uow, ref, [(row, uow.user_id) for row in open_rows])
     _continue_mission(uow, mission)
     return approved
@@ -170,9 +150,24 @@ def reject_all(uow: UnitOfWork, ref: AgentMissionRef, request: RejectProposal) -
         Forbidden: The caller does not see the projects of one of them.
     """
     mission, open_rows = _lock_whole_mission(uow, ref)
-    rejected = [_reject(uow, row, request.reason, _NOT_CARRIED_OUT) for row in open_rows]
+    rejected = [_decide(uow, row, "rejected", request.reason, _NOT_CARRIED_OUT) for row in open_rows]
     _continue_mission(uow, mission)
     return rejected
+
+
+def _decide_one(uow: UnitOfWork, ref: ProposalRef, status: ProposalStatus, reason: str | None) -> Proposal:
+    """Approve or reject a proposal, and continue its mission once none of its proposals is pending."""
+    loaded = access.proposal(uow, ref)
+    row = loaded.row
+    mission = _lock_mission(uow, row.mission_id)
+    if mission is not None and _is_batch(mission):
+        return _decide_in_batch(uow, ref, loaded.roles.sight, mission, row.id, status, reason)
+    decided = _decide(uow, row, status, reason)
+    if decided.status == "approved":
+        (decided,) = carry_out(uow, ref, [(row, uow.user_id)])
+    if mission is not None:
+        _continue_mission(uow, mission)
+    return decided
 
 
 def _lock_mission(uow: UnitOfWork, mission_id: str | None) -> StoredMissionRow | None:
@@ -244,12 +239,19 @@ def _decide(
     status: ProposalStatus,
     reason: str | None,
     before: Sequence[ProposalStatus] = _PENDING_ONLY,
-) -> None:
+) -> Proposal:
+    """Write a decision about a proposal that has one of some states, and return the proposal. A rejected file is discarded."""
     decision = {"status": status, "reason": reason, "decided_by_id": uow.user_id, "decided_at": uow.now}
     if not uow.connection.execute(_DECIDE, {"_id": row.id, "_from": list(before), **decision}).rowcount:
         raise Conflict("the proposal is decided already", code="already_decided")
     proposal = rows.PROPOSALS.to_value(row)
-    emit_change(uow, row.workspace_id, proposal, replace_fields(proposal, **decision))
+    decided = replace_fields(proposal, **decision)
+    emit_change(uow, row.workspace_id, proposal, decided)
+    if row.mission_id is not None:
+        mission_log.write(uow, row.mission_id, ("proposal", missions.proposal_entry(row, status)))
+    if status == "rejected" and row.blob_key is not None:
+        uow.after_commit.append(partial(discard, uow.env.blobs, row.blob_key))
+    return decided
 
 
 def _decide_in_batch(
@@ -267,39 +269,22 @@ def _decide_in_batch(
     """
     batch = _list_batch(uow, mission)
     row = next(row for row in batch if row.id == proposal_id)
-    _decide(uow, row, status, reason, _PENDING_ONLY if status == "approved" else _NOT_CARRIED_OUT)
-    _log_decision(uow, row, status)
+    before = _PENDING_ONLY if status == "approved" else _NOT_CARRIED_OUT
+    decided = _decide(uow, row, status, reason, before)
     if any(other.status == "pending" for other in batch if other.id != row.id):
         if status == "approved":
             # A rehearsal tells the person now if the change is not allowed or not possible.
             with proposing.rehearse(uow):
                 perform(uow, ref, row, uow.user_id, {})
-        return rows.PROPOSALS.to_value(_ONE.one(uow.connection, {"_id": row.id}))
+        return decided
     approved = [
         (other, other.decided_by_id or "")
         for other in _list_batch(uow, mission)
         if other.status == "approved"
     ]
-    carry_out(uow, ref, approved, decided=row.id, sight=sight)
+    carried_out = carry_out(uow, ref, approved, decided=row.id, sight=sight)
     _end_batch(uow, mission)
-    return rows.PROPOSALS.to_value(_ONE.one(uow.connection, {"_id": row.id}))
-
-
-def _reject(
-    uow: UnitOfWork, row: ProposalRow, reason: str | None, before: Sequence[ProposalStatus] = _PENDING_ONLY
-) -> Proposal:
-    _decide(uow, row, "rejected", reason, before)
-    rejected = CHANGE.one(uow.connection, {"_id": row.id, "result": None})
-    _log_decision(uow, row, "rejected")
-    if row.blob_key is not None:
-        blobs, key = uow.env.blobs, row.blob_key
-        uow.after_commit.append(lambda: discard(blobs, key))
-    return rows.PROPOSALS.to_value(rejected)
-
-
-def _log_decision(uow: UnitOfWork, row: ProposalRow, status: ProposalStatus) -> None:
-    if row.mission_id is not None:
-        mission_log.write(uow, row.mission_id, ("proposal", missions.proposal_entry(row, status)))
+    return next((proposal for proposal in carried_out if proposal.id == row.id), decided)
 
 
 def _continue_mission(uow: UnitOfWork, mission: StoredMissionRow) -> None:
