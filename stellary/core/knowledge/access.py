@@ -13,7 +13,6 @@ from stellary.contract.refs import DocumentCommentRef, DocumentRef, DocumentVers
 from stellary.core.accounts.access_checks import (
     ORGANIZATION_ID,
     WORKSPACE_ID,
-    AccessByRef,
     AccessCheck,
     Link,
     Loaded,
@@ -36,7 +35,8 @@ from stellary.core.knowledge.row_types import (
 )
 from stellary.core.knowledge.tables import comments, documents, versions
 
-R = TypeVar("R", LoadedDocumentRow, LoadedSummaryRow, LoadedCommentRow)
+R = TypeVar("R", bound=WorkspaceRef)
+Row = TypeVar("Row", bound=LoadedSummaryRow)
 
 _CALLER_NAME = name_of(bindparam("_caller_id", type_=IdType)).label("caller_name")
 _DOCUMENT = Link(
@@ -49,6 +49,30 @@ _DOCUMENT = Link(
     ),
 )
 _PROJECT = in_project_of(documents.c.project_id)
+
+
+class _DocumentCheck(AccessCheck[R, Row]):
+    """An access check for a document, which only the workspace in which it was created may change."""
+
+    def __call__(self, uow: UnitOfWork, ref: R) -> Loaded[Row]:
+        """Check access like ``AccessCheck``.
+
+        Args:
+            uow: The unit of work.
+            ref: The ref.
+
+        Raises:
+            NotFound: The workspace is not visible to the caller, or neither it nor its organization has such a document.
+            Forbidden: The caller's role is insufficient; or the caller wants to change a document that was created in
+                another workspace of the organization.
+        """
+        loaded = super().__call__(uow, ref)
+        if uow.policy != DOCUMENT_READ and loaded.row.workspace_id != loaded.roles.workspace_id:
+            raise Forbidden(
+                "a document of the organization can be changed only in the workspace in which it was created",
+                code="other_workspace",
+            )
+        return loaded
 
 
 def _name_caller(uow: UnitOfWork) -> dict[str, object]:
@@ -68,7 +92,7 @@ version = AccessCheck(
 )
 """The access check for a version of a document."""
 
-_document = AccessCheck(
+document = _DocumentCheck(
     DocumentRef,
     LoadedDocumentRow,
     _DOCUMENT,
@@ -78,12 +102,14 @@ _document = AccessCheck(
     version="version",
     parameters=_name_caller,
 )
+"""The access check for a document, with ``caller_name``."""
 _THIS = select(*rows.DOCUMENT).where(is_given(documents.c.id, "document_id"))
 _CURRENT = Query(StoredDocumentRow, _THIS)
 
 
-_summary = AccessCheck(DocumentRef, LoadedSummaryRow, _DOCUMENT, _PROJECT, columns=rows.SUMMARY)
-_comment = AccessCheck(
+document_summary = _DocumentCheck(DocumentRef, LoadedSummaryRow, _DOCUMENT, _PROJECT, columns=rows.SUMMARY)
+"""The access check for a document whose content is not read."""
+comment = _DocumentCheck(
     DocumentCommentRef,
     LoadedCommentRow,
     _DOCUMENT,
@@ -96,47 +122,7 @@ _comment = AccessCheck(
     ),
     author="comment_author_id",
 )
-
-
-def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedDocumentRow]:
-    """Check access to a document; return its row, and ``caller_name``.
-
-    Args:
-        ref: The document.
-
-    Raises:
-        NotFound: The workspace is not visible to the caller, or neither it nor its organization has such a document.
-        Forbidden: The caller's role is insufficient; or the caller wants to change a document that was created in another
-            workspace of the organization.
-    """
-    return _check_place(uow, _document(uow, ref))
-
-
-def document_summary(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedSummaryRow]:
-    """Check access to a document like ``document``, without reading its content.
-
-    Args:
-        ref: The document.
-    """
-    return _check_place(uow, _summary(uow, ref))
-
-
-def comment(uow: UnitOfWork, ref: DocumentCommentRef) -> Loaded[LoadedCommentRow]:
-    """Check access to a comment like ``document``; return the row of its document, with the comment's id and author.
-
-    Args:
-        ref: The comment.
-    """
-    return _check_place(uow, _comment(uow, ref))
-
-
-def _check_place(uow: UnitOfWork, loaded: Loaded[R]) -> Loaded[R]:
-    if uow.policy != DOCUMENT_READ and loaded.row.workspace_id != loaded.roles.workspace_id:
-        raise Forbidden(
-            "a document of the organization can be changed only in the workspace in which it was created",
-            code="other_workspace",
-        )
-    return loaded
+"""The access check for a comment, which reads the row of its document."""
 
 
 def reload_document(uow: UnitOfWork, document: StoredDocumentRow | DocumentSummary) -> StoredDocumentRow:
@@ -157,4 +143,4 @@ def reload_document(uow: UnitOfWork, document: StoredDocumentRow | DocumentSumma
     return row
 
 
-ACCESS_BY_REF: AccessByRef = {**by_ref(version), DocumentRef: document, DocumentCommentRef: comment}
+ACCESS_BY_REF = by_ref(version, document, comment)

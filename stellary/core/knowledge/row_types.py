@@ -17,23 +17,6 @@ class CallerNameRow(RowType):
     caller_name: str
 
 
-class StoredDocumentRow(RowType):
-    """A document with its content, which ``rows.STORED`` reads."""
-
-    id: str
-    workspace_id: str
-    project_id: str | None
-    author_id: str
-    submissions: int
-    version: int
-
-
-class LoadedDocumentRow(StoredDocumentRow):
-    """A document, with the name of the caller."""
-
-    caller_name: str
-
-
 class DocumentSummaryRow(RowType):
     """A document without its content, which ``rows.SUMMARY_FIELDS`` reads."""
 
@@ -44,6 +27,21 @@ class LoadedSummaryRow(DocumentSummaryRow):
     """A document without its content, for an access check."""
 
     workspace_id: str
+
+
+class StoredDocumentRow(LoadedSummaryRow):
+    """A document with its content, which ``rows.STORED`` reads."""
+
+    project_id: str | None
+    author_id: str
+    submissions: int
+    version: int
+
+
+class LoadedDocumentRow(StoredDocumentRow):
+    """A document, with the name of the caller."""
+
+    caller_name: str
 
 
 class LoadedCommentRow(LoadedSummaryRow):
