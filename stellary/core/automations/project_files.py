@@ -131,8 +131,10 @@ def _export(uow: UnitOfWork, ref: ProjectRef, *, is_template: bool = False) -> P
 def _file_automation(
     rule: Automation, file_people: People, addresses: Mapping[str, str], names: set[str]
 ) -> FileAutomation:
-    parts = file_references.rename_people(rule.conditions, rows.index_params(rule).values(), addresses)
-    renamed = rows.with_params(rule, *parts)
+    params = rows.index_params(rule).values()
+    renamed = rows.with_params(
+        rule, *file_references.rename_ids(rule.conditions, params, {"people": addresses})
+    )
     actions = [
         convert(FileAction, action, params=file_references.leave_out_project(action.params, names))
         for action in renamed.actions

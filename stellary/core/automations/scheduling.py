@@ -14,7 +14,6 @@ from stellary.contract.automations import AutomationSchedule, ScheduleToRun
 from stellary.contract.cards import LIST_CARDS, Card, ListCards
 from stellary.contract.errors import ApiError, Invalid
 from stellary.contract.fields import convert, replace_fields
-from stellary.contract.proposed_actions import ReferenceKind
 from stellary.contract.refs import ProjectRef
 from stellary.contract.wire import invalid, load
 from stellary.core.accounts.audience import is_reachable
@@ -24,6 +23,7 @@ from stellary.core.automations.acting import Case, act, build_case, with_values
 from stellary.core.automations.row_types import ScheduledRow
 from stellary.core.automations.rows import to_schedule
 from stellary.core.automations.rules.conditions import is_satisfied
+from stellary.core.automations.rules.file_references import KINDS
 from stellary.core.automations.rules.occurrences import card_facts
 from stellary.core.automations.tables import automations
 from stellary.core.automations.targets import resolve_each
@@ -46,13 +46,6 @@ BATCH_SIZE = 10
 PAGE = 4
 """The number of rules, and of cards, of one unit of work, for which requests wait on SQLite."""
 
-_KINDS: Mapping[str, ReferenceKind] = {
-    "columnId": "column",
-    "scopeId": "scope",
-    "assigneeId": "person",
-    "labelId": "label",
-}
-"""The filters that name items."""
 _WORDS: Mapping[str, tuple[str, ...]] = {"assigneeId": ("any", "me"), "labelId": ("any",)}
 """The values of filters that stand for no item."""
 # Also within the subquery of ``is_reachable``.
@@ -131,7 +124,7 @@ def _resolve_filters(candidates: Candidates, filters: Mapping[str, Any], path: s
     for text in parsed.custom_field or ():
         field, _ = parse_filter(candidates.fields, text, f"{path}.customField")
         candidates.add("custom_field", field.id)
-    for name in filter(filters.__contains__, _KINDS):
+    for name in filter(filters.__contains__, KINDS):
         resolve = partial(_resolve, candidates, name)
         resolved[name] = resolve_each(filters[name], f"{path}.{name}", resolve)
     return resolved
@@ -141,7 +134,7 @@ def _resolve(candidates: Candidates, name: str, value: str | None, path: str) ->
     """Return the id of the item that a filter names; None and words such as ``me`` stay."""
     if value is None or value in _WORDS.get(name, ()):
         return value
-    return candidates.resolve(_KINDS[name], value, path)
+    return candidates.resolve(KINDS[name], value, path)
 
 
 def find_next_run(

@@ -9,8 +9,9 @@ from typing import Any, Final, get_args
 
 from stellary.contract.cards import CardStatus, Priority
 from stellary.contract.limits import ID_PATTERN
-from stellary.contract.proposed_actions import ReferenceKind
 from stellary.contract.wire import invalid
+from stellary.core.automations.rules.conditions import map_comparisons
+from stellary.core.automations.rules.file_references import KINDS
 from stellary.core.board.rules import custom_fields
 from stellary.core.board.rules.references import unknown
 from stellary.core.pilotage.action_params import Candidates
@@ -23,45 +24,26 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "toStatus": get_args(CardStatus),
     "priority": get_args(Priority),
 }
-
-_KINDS: Final[Mapping[str, ReferenceKind]] = {
-    "columnId": "column",
-    "fromColumnId": "column",
-    "toColumnId": "column",
-    "scopeId": "scope",
-    "assigneeId": "person",
-    "fromAssigneeId": "person",
-    "toAssigneeId": "person",
-    "createdById": "person",
-    "labelIds": "label",
-}
 _BY_NAME: Final = {"eq": "in", "ne": "not_in", "in": "in", "not_in": "not_in"}
 """The operators with which columns are compared by id, by those with which they are compared by name."""
 
 
-def name_fields(candidates: Candidates, conditions: Any, path: str = "conditions") -> Any:
+def name_fields(candidates: Candidates, conditions: Mapping[str, Any]) -> dict[str, Any]:
     """Return conditions with ids of custom fields in place of their names; malformed parts stay.
 
     Args:
         candidates: The custom fields of the project.
         conditions: The conditions as the caller has sent them, which need not be well-formed.
-        path: The path of the conditions, for messages.
     """
-    if isinstance(conditions, list):
-        return resolve_each(conditions, path, partial(name_fields, candidates))
-    if not isinstance(conditions, dict):
-        return conditions
-    replaced = {
-        word: name_fields(candidates, conditions[word], f"{path}.{word}")
-        for word in ("all", "any")
-        if word in conditions
-    }
-    field = conditions.get("field")
-    if isinstance(field, str) and field.startswith(_FIELD):
-        name_or_id = field.removeprefix(_FIELD)
-        if not re.fullmatch(ID_PATTERN, name_or_id):
-            replaced["field"] = _FIELD + candidates.resolve("custom_field", name_or_id, f"{path}.field")
-    return {**conditions, **replaced}
+
+    def name_field(comparison: Mapping[str, Any], path: str) -> dict[str, Any]:
+        name_or_id = comparison["field"].removeprefix(_FIELD)
+        if name_or_id == comparison["field"] or re.fullmatch(ID_PATTERN, name_or_id):
+            return {**comparison}
+        id = candidates.resolve("custom_field", name_or_id, f"{path}.field")
+        return {**comparison, "field": _FIELD + id}
+
+    return map_comparisons(conditions, name_field)
 
 
 def resolve_conditions(
@@ -77,23 +59,21 @@ def resolve_conditions(
     Raises:
         Invalid: A value matches no item or several, or does not fit its field.
     """
-    for word in ("all", "any"):
-        if word in conditions:
-            resolve = partial(resolve_conditions, candidates)
-            return {word: resolve_each(conditions[word], f"{path}.{word}", resolve)}
-    if not conditions:
-        return {}
-    field, op, value = conditions["field"], conditions["op"], conditions.get("value")
+    return map_comparisons(conditions, partial(_resolve_comparison, candidates), path)
+
+
+def _resolve_comparison(candidates: Candidates, comparison: Mapping[str, Any], path: str) -> dict[str, Any]:
+    field, op, value = comparison["field"], comparison["op"], comparison.get("value")
     if field.startswith(_FIELD):
         if field.removeprefix(_FIELD) not in candidates.fields:
             raise unknown(f"{path}.field")
         candidates.add("custom_field", field.removeprefix(_FIELD))
-    if "value" not in conditions or op == "is_set":
-        return dict(conditions)
+    if "value" not in comparison or op == "is_set":
+        return dict(comparison)
     path = f"{path}.value"
     if field in ("fromColumn", "toColumn") and op in _BY_NAME:
         return _resolve_columns(candidates, field, op, value, path)
-    return {**conditions, "value": resolve_each(value, path, partial(_resolve, candidates, field, op))}
+    return {**comparison, "value": resolve_each(value, path, partial(_resolve, candidates, field, op))}
 
 
 def resolve_each(value: Any, path: str, resolve: Callable[[Any, str], Any]) -> Any:
@@ -121,7 +101,7 @@ def _resolve(candidates: Candidates, field: str, op: str, value: Any, path: str)
         if word not in _WORDS[field]:
             raise invalid((path, f"must be one of {', '.join(_WORDS[field])}"))
         return word
-    return candidates.resolve(_KINDS[field], value, path) if field in _KINDS else value
+    return candidates.resolve(KINDS[field], value, path) if field in KINDS else value
 
 
 def _resolve_columns(candidates: Candidates, field: str, op: str, value: Any, path: str) -> dict[str, Any]:

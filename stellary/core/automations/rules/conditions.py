@@ -128,6 +128,32 @@ def _check_group(group: Mapping[str, Any], path: str, depth: int, fields: Mappin
     return leaves
 
 
+def map_comparisons(
+    group: Mapping[str, Any],
+    change: Callable[[Mapping[str, Any], str], dict[str, Any]],
+    path: str = "conditions",
+) -> dict[str, Any]:
+    """Return conditions with other comparisons; malformed parts stay.
+
+    Args:
+        group: The conditions, or a comparison.
+        change: Returns the new comparison for a comparison and its position.
+        path: The position of the conditions.
+    """
+    if isinstance(group.get("field"), str):
+        return change(group, path)
+
+    def change_part(part: Any, part_path: str) -> Any:
+        return map_comparisons(part, change, part_path) if isinstance(part, Mapping) else part
+
+    return {
+        word: [change_part(part, f"{path}.{word}[{index}]") for index, part in enumerate(parts)]
+        if isinstance(parts, list)
+        else parts
+        for word, parts in group.items()
+    }
+
+
 def _check_leaf(leaf: Mapping[str, Any], path: str, fields: Mapping[str, FactType]) -> None:
     if not {"field", "op"} <= leaf.keys() <= {"field", "op", "value"}:
         raise invalid((path, 'must be {"field": …, "op": …, "value": …}, or a group'))

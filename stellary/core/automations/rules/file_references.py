@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-_KINDS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("columnId", "fromColumnId", "toColumnId", "targetColumn", "column"), "columns"),
-    "scopeId": "scopes",
-    **dict.fromkeys(("labelIds", "labelId", "label"), "labels"),
-    **dict.fromkeys(("assigneeId", "createdById", "fromAssigneeId", "toAssigneeId", "to"), "people"),
-    **dict.fromkeys(("cardId", "targetCardId", "before", "after"), "cards"),
+from stellary.contract.proposed_actions import ReferenceKind
+from stellary.core.automations.rules.conditions import map_comparisons
+
+KINDS: Final[Mapping[str, ReferenceKind]] = {
+    **dict.fromkeys(("columnId", "fromColumnId", "toColumnId", "targetColumn", "column"), "column"),
+    "scopeId": "scope",
+    **dict.fromkeys(("assigneeId", "createdById", "fromAssigneeId", "toAssigneeId", "to"), "person"),
+    **dict.fromkeys(("labelIds", "labelId", "label"), "label"),
+    **dict.fromkeys(("cardId", "targetCardId", "before", "after"), "card"),
 }
-"""The kind of item that a field of a condition, or a param of an action, refers to."""
+"""The kind of item that a field of a condition, a filter of a schedule, or a param of an action refers to."""
+_PARTS: Final = {
+    "column": "columns",
+    "scope": "scopes",
+    "label": "labels",
+    "person": "people",
+    "card": "cards",
+}
+"""The part of a project file that has the items of a kind."""
 _FIELD: Final = "customFields."
 _OF_WORKSPACE: Final = {"missionId": "a mission", "priorityId": "a priority", "todoId": "a todo"}
 
@@ -35,24 +46,12 @@ def find_people(conditions: Mapping[str, object], params: Params) -> set[str]:
     references: set[str] = set()
 
     def note(name: str, text: str) -> str:
-        if _KINDS.get(name) == "people":
+        if KINDS.get(name) == "person":
             references.add(text)
         return text
 
     _rename(conditions, params, note)
     return references
-
-
-def rename_people(conditions: Mapping[str, object], params: Params, addresses: Mapping[str, str]) -> Renamed:
-    """Return a rule's conditions and params with e-mail addresses in place of user ids.
-
-    Args:
-        conditions: The rule's conditions.
-        params: The params of its actions.
-        addresses: E-mail addresses by user id. Other ids are kept, although they have no meaning in another
-            workspace.
-    """
-    return rename_ids(conditions, params, {"people": addresses})
 
 
 def rename_ids(
@@ -64,34 +63,28 @@ def rename_ids(
         conditions: The rule's conditions.
         params: The params of its actions.
         new_ids: New ids by part of the file (``columns``, ``customFields`` …, and ``people``), then by id in the file.
+            Other ids are kept, although they may have no meaning in another workspace.
     """
 
     def rename(name: str, text: str) -> str:
         if name == _FIELD:
             return new_ids.get("customFields", {}).get(text, text)
-        return new_ids.get(_KINDS.get(name, ""), {}).get(text, text)
+        return new_ids.get(_PARTS.get(KINDS.get(name, ""), ""), {}).get(text, text)
 
     return _rename(conditions, params, rename)
 
 
 def _rename(conditions: Mapping[str, object], params: Params, rename: Rename) -> Renamed:
-    return _rename_conditions(conditions, rename), [dict(_rename_params(part, rename)) for part in params]
+    def rename_comparison(comparison: Mapping[str, object], _: str) -> dict[str, object]:
+        field = str(comparison["field"])
+        if field.startswith(_FIELD):
+            return {**comparison, "field": _FIELD + rename(_FIELD, field.removeprefix(_FIELD))}
+        if "value" in comparison:
+            return {**comparison, "value": _rename_value(field, comparison["value"], rename)}
+        return {**comparison}
 
-
-def _rename_conditions(group: Mapping[str, object], rename: Rename) -> dict[str, object]:
-    """Return a group or comparison with renamed references."""
-    field = group.get("field")
-    if not isinstance(field, str):
-        # Malformed parts stay, and are rejected later.
-        return {
-            word: [_rename_conditions(part, rename) if isinstance(part, Mapping) else part for part in parts]
-            if isinstance(parts, list)
-            else parts
-            for word, parts in group.items()
-        }
-    if field.startswith(_FIELD):
-        return {**group, "field": _FIELD + rename(_FIELD, field.removeprefix(_FIELD))}
-    return {**group, "value": _rename_value(field, group["value"], rename)} if "value" in group else {**group}
+    renamed = map_comparisons(conditions, rename_comparison)
+    return renamed, [dict(_rename_params(part, rename)) for part in params]
 
 
 def _rename_params(params: Mapping[str, object], rename: Rename) -> Iterator[tuple[str, object]]:
