@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard, cast
 
-from sqlalchemy import ColumnElement, bindparam, case, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 
 from stellary.contract.automations import (
     CREATE_AUTOMATION,
@@ -18,9 +18,7 @@ from stellary.contract.automations import (
     ActionToRun,
     Automation,
     AutomationAction,
-    AutomationSchedule,
     CreateAutomation,
-    ScheduleToRun,
     ToggleAutomation,
     UpdateAutomation,
 )
@@ -29,7 +27,7 @@ from stellary.contract.errors import Conflict, Invalid
 from stellary.contract.fields import build_value, replace_fields, update_value
 from stellary.contract.project_imports import ImportedAutomation
 from stellary.contract.refs import AutomationRef, ProjectRef
-from stellary.contract.wire import UNSET, Listing, Paged, Request, Unset, invalid, load, wire_fields
+from stellary.contract.wire import UNSET, Listing, Paged, Request, invalid, load, wire_fields
 from stellary.core.accounts.rules import SEES_ALL
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import access, rows, targets, triggers
@@ -37,7 +35,7 @@ from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.conditions import ENTRIES_MAX, check_conditions
 from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS, with_event_ids
 from stellary.core.automations.rules.values import check_names, use_sample_dates
-from stellary.core.automations.scheduling import check_schedule, find_next_run, resolve_schedule
+from stellary.core.automations.scheduling import find_next_run, find_schedule, resolve_schedule
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import SCHEDULE, Trigger
 from stellary.core.board import access as board_access
@@ -65,23 +63,20 @@ _OWNED = {"trigger", "conditions", "action_type", "action_params", "further_acti
 """The columns whose change makes the caller the owner."""
 
 
-def _build_switch(enabled: ColumnElement[bool]) -> Query[AutomationRow]:
-    """Build a statement that turns a rule on or off, so that concurrent switches apply one after the other."""
-    # A rule that is already enabled keeps its owner.
-    turns_on = enabled & ~automations.c.enabled
-    statement = _CHANGE.values(
-        enabled=enabled,
-        owner_id=case((turns_on, bindparam("_user_id")), else_=automations.c.owner_id),
-        armed_at=case(
-            (turns_on, bindparam("_now", type_=automations.c.armed_at.type)), else_=automations.c.armed_at
-        ),
-        updated_at=bindparam("_now", type_=automations.c.updated_at.type),
-    )
-    return Query(AutomationRow, statement)
-
-
-_FLIP = _build_switch(~automations.c.enabled)
-_SET = _build_switch(bindparam("_enabled", type_=automations.c.enabled.type))
+_now = bindparam("_now", type_=automations.c.updated_at.type)
+_enabled = func.coalesce(bindparam("_enabled", type_=automations.c.enabled.type), ~automations.c.enabled)
+# A rule that is already enabled keeps its owner.
+_turns_on = _enabled & ~automations.c.enabled
+# Concurrent switches apply one after the other.
+_SWITCH = Query(
+    AutomationRow,
+    _CHANGE.values(
+        enabled=_enabled,
+        owner_id=case((_turns_on, bindparam("_user_id")), else_=automations.c.owner_id),
+        armed_at=case((_turns_on, _now), else_=automations.c.armed_at),
+        updated_at=_now,
+    ),
+)
 
 
 @serves(CREATE_AUTOMATION)
@@ -101,12 +96,38 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     trigger = triggers.check_trigger(uow, request.trigger)
     candidates = Candidates(uow, ref, project.workspace_id)
     resolved, references = _resolve_parts(candidates, request, trigger, None)
+    if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= RULES_MAX:
+        raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
+    rule = insert_rule(candidates, request, resolved, references)
+    mark_subscribed(uow, project.workspace_id, has_change_rules=rule.trigger in CHANGE_TRIGGERS)
+    rule = replace_fields(
+        rule, references=describe_rules(uow, [rule.id], SEES_ALL).get(rule.id, NOTHING).references
+    )
+    emit_change(uow, project.workspace_id, None, rule)
+    return rule
+
+
+def insert_rule(
+    candidates: Candidates,
+    request: CreateAutomation | ImportedAutomation,
+    resolved: Mapping[str, object],
+    references: References,
+) -> Automation:
+    """Insert a rule that acts on behalf of the caller, and its references.
+
+    Args:
+        candidates: The items of its project.
+        request: The rule.
+        resolved: The fields that have ids in place of names, or differ from the request.
+        references: The items that it refers to, by the part of the rule.
+    """
+    uow, action = candidates.uow, cast("AutomationAction", resolved["action"])
     rule = build_value(
         Automation,
         request,
         id=uow.new_id(),
-        project_id=project.id,
-        name=request.name or default_name(cast("AutomationAction", resolved["action"]), request.trigger),
+        project_id=candidates.ref.project_id,
+        name=request.name or default_name(action, request.trigger),
         references=[],
         broken=False,
         problem=None,
@@ -115,15 +136,8 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
         updated_at=uow.now,
         **resolved,
     )
-    if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= RULES_MAX:
-        raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
     rows.FIELDS.insert(uow, rule, armed_at=uow.now)
-    mark_subscribed(uow, project.workspace_id, has_change_rules=rule.trigger in CHANGE_TRIGGERS)
-    save_references(uow, project.workspace_id, rule.id, references)
-    rule = replace_fields(
-        rule, references=describe_rules(uow, [rule.id], SEES_ALL).get(rule.id, NOTHING).references
-    )
-    emit_change(uow, project.workspace_id, None, rule)
+    save_references(uow, candidates.workspace_id, rule.id, references)
     return rule
 
 
@@ -179,11 +193,9 @@ def delete_automation(uow: UnitOfWork, ref: AutomationRef) -> Ok:
 def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutomation) -> Automation:
     """Turn a rule on or off; without ``enabled`` in the request, switch it."""
     loaded = access.automation(uow, ref)
-    parameters = {"_id": loaded.row.id, "_user_id": uow.user_id, "_now": uow.now}
-    if request.enabled is UNSET:
-        row = _FLIP.first(uow.connection, parameters)
-    else:
-        row = _SET.first(uow.connection, {**parameters, "_enabled": request.enabled})
+    enabled = None if request.enabled is UNSET else request.enabled
+    parameters = {"_id": loaded.row.id, "_enabled": enabled, "_user_id": uow.user_id, "_now": uow.now}
+    row = _SWITCH.first(uow.connection, parameters)
     updated = rows.automation(uow, board_access.require_row(row, "Automation"), loaded.roles.sight)
     before = rows.automation(uow, loaded.row, loaded.roles.sight)
     if updated.enabled and not before.enabled:
@@ -238,35 +250,6 @@ def _resolve_parts(
     if before is not None and (request.trigger or request.schedule):
         _check_kept_parts(candidates.uow, before, resolved, trigger)
     return resolved, references
-
-
-def find_schedule(
-    uow: UnitOfWork,
-    request: ScheduleToRun | Unset | None,
-    trigger: Trigger,
-    before: AutomationSchedule | None,
-    path: str = "schedule",
-) -> AutomationSchedule | None:
-    """Return the schedule of a rule with a trigger.
-
-    Args:
-        request: The new schedule, if there is one, whose filters are returned as they are.
-        trigger: The trigger of the rule.
-        before: The present schedule.
-        path: The position of the schedule in the request, for errors.
-
-    Raises:
-        Invalid: The trigger needs a schedule, or cannot have one, or the times of the schedule are malformed.
-    """
-    if trigger.name != SCHEDULE:
-        if request:
-            raise invalid((path, f"needs the trigger {SCHEDULE}"))
-        return None
-    if request:
-        return check_schedule(request, uow.now, path)
-    if before is None:
-        raise invalid((path, f"is required for the trigger {SCHEDULE}"))
-    return before
 
 
 def _check_kept_parts(

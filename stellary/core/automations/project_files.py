@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from stellary.contract.automations import CREATE_AUTOMATION, Automation, AutomationAction, AutomationSchedule
 from stellary.contract.errors import Conflict, Forbidden, Invalid
-from stellary.contract.fields import build_value, convert, replace_fields
+from stellary.contract.fields import convert, replace_fields
 from stellary.contract.multipart_imports import (
     COMPLETE_IMPORT,
     CREATE_IMPORT,
@@ -56,13 +56,13 @@ from stellary.core.automations.automations import (
     check_action,
     check_rule_conditions,
     default_name,
-    find_schedule,
+    insert_rule,
     list_actions_to_run,
 )
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules import file_references
 from stellary.core.automations.rules.occurrences import CHANGE_TRIGGERS
-from stellary.core.automations.scheduling import find_next_run, resolve_schedule
+from stellary.core.automations.scheduling import find_next_run, find_schedule, resolve_schedule
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import check_trigger
 from stellary.core.board import access as board_access
@@ -83,7 +83,6 @@ from stellary.core.pilotage.references import (
     References,
     StoredReference,
     name_action_part,
-    save_references,
 )
 
 T = TypeVar("T")
@@ -284,27 +283,15 @@ def _create_rules(
         ]
         if attempts.problems:
             yield _not_carried(entry, index, f"it is disabled: {'; '.join(attempts.problems)}")
-        rule = build_value(
-            Automation,
-            entry,
-            id=uow.new_id(),
-            project_id=candidates.ref.project_id,
-            name=entry.name or default_name(actions[0], entry.trigger),
-            conditions=conditions,
-            schedule=schedule,
-            next_run_at=find_next_run(schedule, uow.now),
-            action=actions[0],
-            actions=actions,
-            enabled=entry.enabled and not attempts.problems,
-            references=[],
-            broken=False,
-            problem=None,
-            owner_id=uow.user_id,
-            created_at=uow.now,
-            updated_at=uow.now,
-        )
-        rows.FIELDS.insert(uow, rule, armed_at=uow.now)
-        save_references(uow, candidates.workspace_id, rule.id, attempts.references)
+        resolved = {
+            "conditions": conditions,
+            "schedule": schedule,
+            "next_run_at": find_next_run(schedule, uow.now),
+            "action": actions[0],
+            "actions": actions,
+            "enabled": entry.enabled and not attempts.problems,
+        }
+        insert_rule(candidates, entry, resolved, attempts.references)
     has_change_rules = any(entry.trigger in CHANGE_TRIGGERS for entry in entries)
     mark_subscribed(uow, candidates.workspace_id, has_change_rules=has_change_rules)
 

@@ -15,7 +15,7 @@ from stellary.contract.cards import LIST_CARDS, Card, ListCards
 from stellary.contract.errors import ApiError, Invalid
 from stellary.contract.fields import convert, replace_fields
 from stellary.contract.refs import ProjectRef
-from stellary.contract.wire import invalid, load
+from stellary.contract.wire import Unset, invalid, load
 from stellary.core.accounts.audience import is_reachable
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.automations import traces
@@ -27,7 +27,7 @@ from stellary.core.automations.rules.file_references import KINDS
 from stellary.core.automations.rules.occurrences import card_facts
 from stellary.core.automations.tables import automations
 from stellary.core.automations.targets import resolve_each
-from stellary.core.automations.triggers import SCHEDULE
+from stellary.core.automations.triggers import SCHEDULE, Trigger
 from stellary.core.board.finding import check_filter, find_saved
 from stellary.core.board.listing import find_matching
 from stellary.core.board.queries.recipient_queries import load_last_number, select_workspace_id
@@ -70,21 +70,37 @@ _NEXT = select(func.min(automations.c.next_run_at)).where(
 _ADVANCE = update(automations).where(is_given(automations.c.id))
 
 
-def check_schedule(request: ScheduleToRun, now: datetime, path: str) -> AutomationSchedule:
-    """Check the times of a schedule, and return it as it is.
+def find_schedule(
+    uow: UnitOfWork,
+    request: ScheduleToRun | Unset | None,
+    trigger: Trigger,
+    before: AutomationSchedule | None,
+    path: str = "schedule",
+) -> AutomationSchedule | None:
+    """Return the schedule of a rule with a trigger.
 
     Args:
-        request: The schedule.
-        now: The current time.
-        path: Its position in the request, for errors.
+        request: The new schedule, if there is one, whose filters are returned as they are.
+        trigger: The trigger of the rule.
+        before: The present schedule.
+        path: The position of the schedule in the request, for errors.
 
     Raises:
-        Invalid: The rule or the time zone is malformed, or the rule does not occur within ten years.
+        Invalid: The trigger needs a schedule, or cannot have one, the times of the schedule are malformed, or it does not
+            occur within ten years.
     """
-    check_rule(request.rule, f"{path}.rule")
-    schedule = convert(AutomationSchedule, request)
-    find_next_run(schedule, now, path=path)
-    return schedule
+    if trigger.name != SCHEDULE:
+        if request:
+            raise invalid((path, f"needs the trigger {SCHEDULE}"))
+        return None
+    if request:
+        check_rule(request.rule, f"{path}.rule")
+        schedule = convert(AutomationSchedule, request)
+        find_next_run(schedule, uow.now, path=path)
+        return schedule
+    if before is None:
+        raise invalid((path, f"is required for the trigger {SCHEDULE}"))
+    return before
 
 
 def resolve_schedule(

@@ -16,14 +16,6 @@ KINDS: Final[Mapping[str, ReferenceKind]] = {
     **dict.fromkeys(("cardId", "targetCardId", "before", "after"), "card"),
 }
 """The kind of item that a field of a condition, a filter of a schedule, or a param of an action refers to."""
-_PARTS: Final = {
-    "column": "columns",
-    "scope": "scopes",
-    "label": "labels",
-    "person": "people",
-    "card": "cards",
-}
-"""The part of a project file that has the items of a kind."""
 _FIELD: Final = "customFields."
 _OF_WORKSPACE: Final = {"missionId": "a mission", "priorityId": "a priority", "todoId": "a todo"}
 
@@ -67,9 +59,9 @@ def rename_ids(
     """
 
     def rename(name: str, text: str) -> str:
-        if name == _FIELD:
-            return new_ids.get("customFields", {}).get(text, text)
-        return new_ids.get(_PARTS.get(KINDS.get(name, ""), ""), {}).get(text, text)
+        kind = "customField" if name == _FIELD else KINDS.get(name)
+        part = "people" if kind == "person" else f"{kind}s"
+        return new_ids.get(part, {}).get(text, text)
 
     return _rename(conditions, params, rename)
 
