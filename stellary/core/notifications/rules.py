@@ -16,46 +16,27 @@ from stellary.contract.cards import CardStatus
 from stellary.core.kernel import events
 from stellary.core.knowledge.rules.plain_text import AT_SIGNS
 
+
+def _find_named_events() -> Iterator[tuple[type[events.Event], ActivityType]]:
+    """Yield the events that are named like their activity type: ``CardCreated`` is a ``card_created``."""
+    for activity_type in get_args(ActivityType):
+        event_type = vars(events).get(activity_type.title().replace("_", ""))
+        if event_type is not None:
+            yield event_type, activity_type
+
+
 TYPES: Final[Mapping[type[events.Event], ActivityType]] = {
-    events.CardCreated: "card_created",
-    events.CardUpdated: "card_updated",
-    events.CardMoved: "card_moved",
+    **dict(_find_named_events()),
     events.CardReturned: "card_moved",
-    events.CardTransferred: "card_transferred",
-    events.CardTransferredOut: "card_transferred_out",
-    events.CardArchived: "card_archived",
-    events.CardDeleted: "card_deleted",
-    events.CardAssigned: "card_assigned",
     events.CardUnassigned: "card_assigned",
     events.CommentCreated: "comment_added",
     events.ProjectMemberAdded: "member_added",
     events.ProjectMemberRemoved: "member_removed",
     events.ProjectMemberLeft: "member_removed",
-    events.CommentUpdated: "comment_updated",
-    events.CommentDeleted: "comment_deleted",
-    events.NoticeGiven: "notice_given",
     events.ItemNoticeGiven: "notice_given",
-    events.AttachmentAdded: "attachment_added",
-    events.AttachmentRemoved: "attachment_removed",
-    events.RelationAdded: "relation_added",
-    events.RelationRemoved: "relation_removed",
-    events.ProjectCreated: "project_created",
-    events.ProjectUpdated: "project_updated",
-    events.ProjectImported: "project_imported",
-    events.DocumentCreated: "document_created",
-    events.DocumentUpdated: "document_updated",
     events.DocumentRevised: "document_updated",
-    events.DocumentTransferred: "document_transferred",
-    events.DocumentTransferredOut: "document_transferred_out",
     events.DocumentCommentCreated: "document_comment_added",
-    events.DocumentCommentUpdated: "document_comment_updated",
-    events.DocumentCommentDeleted: "document_comment_deleted",
-    events.DocumentDeleted: "document_deleted",
-    events.DocumentSubmitted: "document_submitted",
-    events.DocumentApproved: "document_approved",
     events.ChangesRequested: "document_changes_requested",
-    events.ItemPurged: "item_purged",
-    events.ItemRestored: "item_restored",
     events.ContentRestored: "item_restored",
 }
 """The activity type of each event: the nine of section Activity Types of the API reference, and additional ones."""
