@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from stellary.contract.agents import AutonomyMode
-from stellary.contract.endpoint import Collection, acts, streams
+from stellary.contract.endpoint import Collection, streams
 from stellary.contract.limits import Id, Length
 from stellary.contract.model_usage import ModelUsage
 from stellary.contract.policies import AGENTS_READ, MISSION_AUTHOR, MISSIONS
@@ -144,12 +144,10 @@ GET_MISSION = _MISSIONS.reads(
     summary="Get a mission and its progress.",
     policy=AGENTS_READ,
 )
-CANCEL_MISSION = acts(
+CANCEL_MISSION = _MISSIONS.acts(
     "agent_missions.cancel",
-    AgentMissionRef,
     "cancel",
     summary="Cancel a mission and reject its proposals.",
-    returns=AgentMission,
     policy=MISSION_AUTHOR,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import Collection, creates, deletes, lists
+from stellary.contract.endpoint import Collection, creates, lists
 from stellary.contract.limits import Id, Items, Length, Name, Range, Secret, Slug
 from stellary.contract.policies import AGENT_TOKENS, AGENTS_ADMIN, AGENTS_READ
 from stellary.contract.refs import AgentRef, AgentTokenRef, WorkspaceRef
@@ -192,6 +192,8 @@ class CreateAgentToken(Request):
 
 
 _AGENTS = Collection(WorkspaceRef, "agents", AgentRef, Agent)
+_TOKENS = Collection(AgentRef, "tokens", AgentTokenRef, AgentToken)
+
 CREATE_AGENT = _AGENTS.creates(
     "agents.create",
     summary="Create an agent with its own name, allowed tools and rate limit.",
@@ -233,17 +235,13 @@ CREATE_AGENT_TOKEN = creates(
     policy=AGENT_TOKENS,
     keeps_secret=True,
 )
-LIST_AGENT_TOKENS = lists(
+LIST_AGENT_TOKENS = _TOKENS.lists(
     "agents.list_tokens",
-    AgentRef,
-    "tokens",
     summary="List the tokens of an agent, without their secrets.",
-    item=AgentToken,
     policy=AGENT_TOKENS,
 )
-REVOKE_AGENT_TOKEN = deletes(
+REVOKE_AGENT_TOKEN = _TOKENS.deletes(
     "agents.revoke_token",
-    AgentTokenRef,
     summary="Revoke a token of an agent. Requests with it are refused from then on.",
     policy=AGENT_TOKENS,
 )

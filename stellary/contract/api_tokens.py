@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import TokenScope, creates, deletes, lists
+from stellary.contract.endpoint import Collection, TokenScope, creates
 from stellary.contract.limits import Id, Items, Name, Secret
 from stellary.contract.policies import OWN_TOKEN, PERSON_ONLY
 from stellary.contract.refs import ApiTokenRef, Ref
@@ -62,6 +62,8 @@ class CreateApiToken(Request):
     project_ids: Annotated[list[Id], Items(1, 100)] | Unset = UNSET
 
 
+_TOKENS = Collection(Ref, "api-tokens", ApiTokenRef, ApiToken)
+
 CREATE_API_TOKEN = creates(
     "api_tokens.create",
     Ref,
@@ -72,17 +74,13 @@ CREATE_API_TOKEN = creates(
     policy=PERSON_ONLY,
     keeps_secret=True,
 )
-LIST_API_TOKENS = lists(
+LIST_API_TOKENS = _TOKENS.lists(
     "api_tokens.list",
-    Ref,
-    "api-tokens",
     summary="List the caller's tokens, without their secrets.",
-    item=ApiToken,
     policy=PERSON_ONLY,
 )
-DELETE_API_TOKEN = deletes(
+DELETE_API_TOKEN = _TOKENS.deletes(
     "api_tokens.delete",
-    ApiTokenRef,
     summary="Permanently revoke a token. Requests with it are refused from then on.",
     policy=OWN_TOKEN,
 )

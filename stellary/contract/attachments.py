@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from stellary.contract.endpoint import creates, deletes, lists, reads
+from stellary.contract.endpoint import Collection, creates, reads
 from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import AttachmentRef, CardRef
 from stellary.contract.wire import Value
@@ -35,12 +35,11 @@ class Attachment(Value):
     created_at: datetime
 
 
-LIST_ATTACHMENTS = lists(
+_ATTACHMENTS = Collection(CardRef, "attachments", AttachmentRef, Attachment)
+
+LIST_ATTACHMENTS = _ATTACHMENTS.lists(
     "attachments.list",
-    CardRef,
-    "attachments",
     summary="List the attachments of a card.",
-    item=Attachment,
     policy=BOARD_READ,
 )
 UPLOAD_ATTACHMENT = creates(
@@ -59,9 +58,8 @@ DOWNLOAD_ATTACHMENT = reads(
     returns=bytes,
     policy=BOARD_READ,
 )
-DELETE_ATTACHMENT = deletes(
+DELETE_ATTACHMENT = _ATTACHMENTS.deletes(
     "attachments.delete",
-    AttachmentRef,
     summary="Delete a file.",
     policy=BOARD_AUTHOR,
 )

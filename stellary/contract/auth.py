@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import acts, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Collection, acts, creates, reads, updates
 from stellary.contract.limits import Blank, EmailAddress, Length, Name, Named, Secret
 from stellary.contract.policies import ACCOUNT_READ, ACCOUNT_WRITE, OWN_TOKEN, PERSON_ONLY, PUBLIC
 from stellary.contract.refs import IdentityRef, Ref, SessionRef
@@ -309,6 +309,9 @@ class ResetPassword(Request):
     revoke_tokens: bool | Unset = UNSET
 
 
+_SESSIONS = Collection(Ref, "auth/sessions", SessionRef, ActiveSession)
+_IDENTITIES = Collection(Ref, "auth/identities", IdentityRef, LinkedIdentity)
+
 REGISTER = creates(
     "auth.register",
     Ref,
@@ -392,31 +395,23 @@ LOGOUT = acts(
     summary="Log out: the JWT of this request is refused from the next request on.",
     policy=PERSON_ONLY,
 )
-LIST_SESSIONS = lists(
+LIST_SESSIONS = _SESSIONS.lists(
     "auth.list_sessions",
-    Ref,
-    "auth/sessions",
     summary="List the caller's logins that have not ended.",
-    item=ActiveSession,
     policy=PERSON_ONLY,
 )
-REVOKE_SESSION = deletes(
+REVOKE_SESSION = _SESSIONS.deletes(
     "auth.revoke_session",
-    SessionRef,
     summary="End a login of the caller. Its JWT is refused from the next request on.",
     policy=OWN_TOKEN,
 )
-LIST_IDENTITIES = lists(
+LIST_IDENTITIES = _IDENTITIES.lists(
     "auth.list_identities",
-    Ref,
-    "auth/identities",
     summary="List the identities by which OpenID Connect providers sign the caller in.",
-    item=LinkedIdentity,
     policy=PERSON_ONLY,
 )
-UNLINK_IDENTITY = deletes(
+UNLINK_IDENTITY = _IDENTITIES.deletes(
     "auth.unlink_identity",
-    IdentityRef,
     summary="Unlink an identity: it no longer signs the caller in. The last way to sign in cannot be unlinked.",
     policy=OWN_TOKEN,
 )

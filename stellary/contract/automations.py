@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import Collection, acts, lists, updates
+from stellary.contract.endpoint import Collection, acts, lists
 from stellary.contract.limits import Id, Items, Length, Name
 from stellary.contract.policies import AUTOMATIONS_READ, PROJECT_MANAGE
 from stellary.contract.proposed_actions import ActionReference
@@ -291,13 +291,11 @@ DELETE_AUTOMATION = _AUTOMATIONS.deletes(
     summary="Delete a rule and its execution traces.",
     policy=PROJECT_MANAGE,
 )
-TOGGLE_AUTOMATION = updates(
+TOGGLE_AUTOMATION = _AUTOMATIONS.updates(
     "automations.toggle",
-    AutomationRef,
     "toggle",
     summary="Enable or disable a rule.",
     takes=ToggleAutomation,
-    returns=Automation,
     policy=PROJECT_MANAGE,
 )
 TRY_AUTOMATION = acts(

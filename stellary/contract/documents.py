@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import Collection, acts, creates, lists, reads
+from stellary.contract.endpoint import Collection, creates, lists, reads
 from stellary.contract.limits import Different, Id, Items, Length
 from stellary.contract.policies import (
     DOCUMENT_DELETE,
@@ -282,30 +282,24 @@ DUPLICATE_DOCUMENT = creates(
     returns=Document,
     policy=DOCUMENT_WRITE,
 )
-TRANSFER_DOCUMENT = acts(
+TRANSFER_DOCUMENT = _DOCUMENTS.acts(
     "documents.transfer",
-    DocumentRef,
     "transfer",
     summary="Move a document with its child documents, up to 500, to another project or workspace of the organization.",
     takes=TransferDocument,
-    returns=Document,
     policy=DOCUMENT_WRITE,
 )
-SUBMIT_REVIEW = acts(
+SUBMIT_REVIEW = _DOCUMENTS.acts(
     "documents.submit_review",
-    DocumentRef,
     "submit-review",
     summary="Submit a draft for review. A version of it is stored.",
-    returns=Document,
     policy=DOCUMENT_WRITE,
 )
-REVIEW_DOCUMENT = acts(
+REVIEW_DOCUMENT = _DOCUMENTS.acts(
     "documents.review",
-    DocumentRef,
     "review",
     summary="Approve a document that is pending review, or request changes.",
     takes=ReviewDocument,
-    returns=Document,
     policy=DOCUMENT_REVIEW,
 )
 LIST_VERSIONS = lists(

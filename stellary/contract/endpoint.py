@@ -430,16 +430,33 @@ class Collection(Generic[R, S, T]):
         return reads(operation, self.ref, returns=self.value, **fields)
 
     def updates(
-        self, operation: str, *, takes: Callable[P, Q], **fields: Unpack[_More]
+        self, operation: str, tail: str = "", *, takes: Callable[P, Q], **fields: Unpack[_More]
     ) -> Endpoint[S, P, Q, T]:
         """Create the endpoint that changes an item and returns it.
 
         Args:
             operation: ``resource.verb``.
+            tail: The last part of the path, after the item's.
             takes: The request class.
             fields: As for ``creates``.
         """
-        return updates(operation, self.ref, takes=takes, returns=self.value, **fields)
+        return updates(operation, self.ref, tail, takes=takes, returns=self.value, **fields)
+
+    @overload
+    def acts(self, operation: str, tail: str, **fields: Unpack[_More]) -> Endpoint[S, [], Nothing, T]: ...
+    @overload
+    def acts(
+        self, operation: str, tail: str, *, takes: Callable[P, Q], **fields: Unpack[_More]
+    ) -> Endpoint[S, P, Q, T]: ...
+    def acts(self, operation: str, tail: str, **fields: Any) -> Any:
+        """Create the endpoint that does something with an item and returns it.
+
+        Args:
+            operation: ``resource.verb``.
+            tail: The last part of the path, after the item's.
+            fields: As for ``creates``.
+        """
+        return acts(operation, self.ref, tail, returns=self.value, **fields)
 
     def deletes(self, operation: str, **fields: Unpack[_More]) -> Endpoint[S, [], Nothing, Ok]:
         """Create the endpoint that deletes an item.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import acts, lists
+from stellary.contract.endpoint import Collection, acts, lists
 from stellary.contract.limits import Length
 from stellary.contract.policies import AGENTS_READ, DECIDE
 from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
@@ -65,13 +65,12 @@ class RejectProposal(Request):
     reason: Annotated[str, Length(0, 1000)] | None = None
 
 
-LIST_PROPOSALS = lists(
+_PROPOSALS = Collection(WorkspaceRef, "proposals", ProposalRef, Proposal)
+
+LIST_PROPOSALS = _PROPOSALS.lists(
     "proposals.list",
-    WorkspaceRef,
-    "proposals",
     summary="List the proposals of all agents of a workspace, oldest first.",
     takes=ListProposals,
-    item=Proposal,
     policy=AGENTS_READ,
 )
 LIST_MISSION_PROPOSALS = lists(
@@ -82,21 +81,17 @@ LIST_MISSION_PROPOSALS = lists(
     item=Proposal,
     policy=AGENTS_READ,
 )
-APPROVE_PROPOSAL = acts(
+APPROVE_PROPOSAL = _PROPOSALS.acts(
     "proposals.approve",
-    ProposalRef,
     "approve",
     summary="Approve a proposal. The change is executed with the caller's rights.",
-    returns=Proposal,
     policy=DECIDE,
 )
-REJECT_PROPOSAL = acts(
+REJECT_PROPOSAL = _PROPOSALS.acts(
     "proposals.reject",
-    ProposalRef,
     "reject",
     summary="Reject a proposal. Nothing is changed, and the agent receives the reason.",
     takes=RejectProposal,
-    returns=Proposal,
     policy=DECIDE,
 )
 APPROVE_ALL = acts(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import Collection, acts, creates
+from stellary.contract.endpoint import Collection, creates
 from stellary.contract.limits import Length
 from stellary.contract.pilotage import Reason
 from stellary.contract.policies import PILOTAGE_APPLY, PILOTAGE_PROPOSE, PILOTAGE_READ, PILOTAGE_REVIEW
@@ -137,20 +137,16 @@ GET_ACTION = _ACTIONS.reads(
     summary="Get a proposed action.",
     policy=PILOTAGE_READ,
 )
-REVIEW_ACTION = acts(
+REVIEW_ACTION = _ACTIONS.acts(
     "pilotage.review_action",
-    ProposedActionRef,
     "review",
     summary="Approve or reject a suggested action, once. An approved action is applied with the reviewer's rights.",
     takes=ReviewAction,
-    returns=ProposedAction,
     policy=PILOTAGE_REVIEW,
 )
-APPLY_ACTION = acts(
+APPLY_ACTION = _ACTIONS.acts(
     "pilotage.apply_action",
-    ProposedActionRef,
     "apply",
     summary="Apply an approved action, once, in one transaction and with the rights of the user who approved it.",
-    returns=ProposedAction,
     policy=PILOTAGE_APPLY,
 )

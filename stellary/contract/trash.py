@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.endpoint import acts, deletes, lists
+from stellary.contract.endpoint import Collection
 from stellary.contract.limits import Id, Length, Slug
 from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE, OWN_CONTAINER, PERSON_ONLY
 from stellary.contract.projects import ProjectKey
@@ -121,51 +121,42 @@ class RestoreContainer(Request):
     slug: Slug | Unset = UNSET
 
 
-LIST_TRASH = lists(
+_ITEMS = Collection(WorkspaceRef, "trash", TrashedItemRef, TrashedItem)
+_CONTAINERS = Collection(Ref, "trash", TrashedContainerRef, TrashedContainer)
+
+LIST_TRASH = _ITEMS.lists(
     "trash.list",
-    WorkspaceRef,
-    "trash",
     summary="List the deleted items of a workspace, the last one first.",
     takes=ListTrash,
-    item=TrashedItem,
     policy=BOARD_READ,
 )
-RESTORE_ITEM = acts(
+RESTORE_ITEM = _ITEMS.acts(
     "trash.restore",
-    TrashedItemRef,
     "restore",
     summary="Restore a deleted item with all that was deleted with it.",
     takes=RestoreItem,
-    returns=TrashedItem,
     policy=BOARD_WRITE,
 )
-PURGE_ITEM = deletes(
+PURGE_ITEM = _ITEMS.deletes(
     "trash.delete",
-    TrashedItemRef,
     summary="Delete an item in the trash for good, with its files.",
     policy=BOARD_AUTHOR,
 )
 
-LIST_CONTAINERS = lists(
+LIST_CONTAINERS = _CONTAINERS.lists(
     "deleted_containers.list",
-    Ref,
-    "trash",
     summary="List the deleted organizations and workspaces that the caller administers, the last one first.",
-    item=TrashedContainer,
     policy=PERSON_ONLY,
 )
-RESTORE_CONTAINER = acts(
+RESTORE_CONTAINER = _CONTAINERS.acts(
     "deleted_containers.restore",
-    TrashedContainerRef,
     "restore",
     summary="Restore a deleted organization or workspace with everything in it. Admins only.",
     takes=RestoreContainer,
-    returns=TrashedContainer,
     policy=OWN_CONTAINER,
 )
-PURGE_CONTAINER = deletes(
+PURGE_CONTAINER = _CONTAINERS.deletes(
     "deleted_containers.delete",
-    TrashedContainerRef,
     summary="Delete an organization or a workspace in the trash for good. Owner only.",
     policy=OWN_CONTAINER,
 )

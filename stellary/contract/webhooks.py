@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from stellary.contract.activities import ActivityType, WorkspaceEvent
-from stellary.contract.endpoint import Collection, acts, creates, lists
+from stellary.contract.endpoint import Collection, creates
 from stellary.contract.limits import Items, Length, Secret
 from stellary.contract.policies import WORKSPACE_ADMIN
 from stellary.contract.refs import DeliveryRef, WebhookRef, WorkspaceRef
@@ -130,6 +130,8 @@ class ListDeliveries(Paged):
 
 
 _WEBHOOKS = Collection(WorkspaceRef, "webhooks", WebhookRef, Webhook)
+_DELIVERIES = Collection(WebhookRef, "deliveries", DeliveryRef, WebhookDelivery)
+
 CREATE_WEBHOOK = creates(
     "webhooks.create",
     WorkspaceRef,
@@ -156,20 +158,15 @@ DELETE_WEBHOOK = _WEBHOOKS.deletes(
     summary="Delete a webhook and its delivery log.",
     policy=WORKSPACE_ADMIN,
 )
-LIST_DELIVERIES = lists(
+LIST_DELIVERIES = _DELIVERIES.lists(
     "webhooks.deliveries",
-    WebhookRef,
-    "deliveries",
     summary="List the deliveries of a webhook, newest first. About the latest 1000 are kept.",
     takes=ListDeliveries,
-    item=WebhookDelivery,
     policy=WORKSPACE_ADMIN,
 )
-REDELIVER = acts(
+REDELIVER = _DELIVERIES.acts(
     "webhooks.redeliver",
-    DeliveryRef,
     "redeliver",
     summary="Send a message again with the same id; failed attempts are retried for another day.",
-    returns=WebhookDelivery,
     policy=WORKSPACE_ADMIN,
 )

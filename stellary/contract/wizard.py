@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import attrs
 
 from stellary.contract.cards import Priority
-from stellary.contract.endpoint import Collection, acts, creates, lists, updates
+from stellary.contract.endpoint import Collection, creates, lists
 from stellary.contract.limits import Id, Items, Length, Name, Range
 from stellary.contract.model_usage import ModelUsage
 from stellary.contract.policies import DRAFT_AUTHOR, DRAFTS
@@ -323,33 +323,27 @@ DELETE_PROJECT_DRAFT = _DRAFTS.deletes(
     summary="Delete a draft. A project that was created from it is kept.",
     policy=DRAFT_AUTHOR,
 )
-REFINE_PROJECT_DRAFT = acts(
+REFINE_PROJECT_DRAFT = _DRAFTS.acts(
     "project_drafts.refine",
-    DraftRef,
     "refine",
     summary="Submit answers. Returns the next questions and the readiness score. An existing roadmap must be generated again.",
     takes=RefineProjectDraft,
-    returns=ProjectDraft,
     policy=DRAFT_AUTHOR,
     thinks=True,
 )
-GENERATE_ROADMAP = acts(
+GENERATE_ROADMAP = _DRAFTS.acts(
     "project_drafts.generate_roadmap",
-    DraftRef,
     "generate-roadmap",
     summary="Generate the roadmap, or generate it again, which replaces its edits. `undo` brings them back.",
     takes=GenerateRoadmap,
-    returns=ProjectDraft,
     policy=DRAFT_AUTHOR,
     thinks=True,
 )
-EDIT_ROADMAP = updates(
+EDIT_ROADMAP = _DRAFTS.updates(
     "project_drafts.edit_roadmap",
-    DraftRef,
     "roadmap",
     summary="Change phases, deliverables and checklist items of the roadmap by their ids. Honors `If-Match`.",
     takes=EditRoadmap,
-    returns=ProjectDraft,
     policy=DRAFT_AUTHOR,
 )
 EXECUTE_PROJECT_DRAFT = creates(

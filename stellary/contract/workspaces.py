@@ -177,6 +177,8 @@ class InviteMember(Request):
 
 
 _WORKSPACES = Collection(WorkspacesRef, "workspaces", WorkspaceRef, Workspace)
+_INVITATIONS = Collection(WorkspaceRef, "invitations", InvitationRef, Invitation)
+
 CREATE_WORKSPACE = _WORKSPACES.creates(
     "workspaces.create",
     summary="Create a workspace. The caller becomes its owner, an admin and a pilotage owner.",
@@ -237,17 +239,13 @@ INVITE_MEMBER = creates(
     policy=WORKSPACE_ADMIN,
     keeps_secret=True,
 )
-LIST_INVITATIONS = lists(
+LIST_INVITATIONS = _INVITATIONS.lists(
     "invitations.list",
-    WorkspaceRef,
-    "invitations",
     summary="List the pending invitations of a workspace.",
-    item=Invitation,
     policy=WORKSPACE_ADMIN,
 )
-REVOKE_INVITATION = deletes(
+REVOKE_INVITATION = _INVITATIONS.deletes(
     "invitations.revoke",
-    InvitationRef,
     summary="Revoke an invitation.",
     policy=WORKSPACE_ADMIN,
 )
