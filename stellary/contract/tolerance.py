@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import get_args
 
 from stellary.contract.naming import once
 from stellary.contract.wire import Request, wire_fields
@@ -49,7 +49,7 @@ def _nested_fields(cls: type[Request]) -> list[tuple[str, str]]:
     ]
 
 
-def _find_parts(kind: Any) -> Iterator[Any]:
+def _find_parts(kind: object) -> Iterator[object]:
     yield kind
     for argument in get_args(kind):
         yield from _find_parts(argument)
