@@ -233,7 +233,6 @@ CREATE_AGENT_TOKEN = creates(
     takes=CreateAgentToken,
     returns=CreatedAgentToken,
     policy=AGENT_TOKENS,
-    keeps_secret=True,
 )
 LIST_AGENT_TOKENS = _TOKENS.lists(
     "agents.list_tokens",

@@ -72,7 +72,6 @@ CREATE_API_TOKEN = creates(
     takes=CreateApiToken,
     returns=CreatedApiToken,
     policy=PERSON_ONLY,
-    keeps_secret=True,
 )
 LIST_API_TOKENS = _TOKENS.lists(
     "api_tokens.list",

@@ -320,7 +320,6 @@ REGISTER = creates(
     takes=Register,
     returns=Session,
     policy=PUBLIC,
-    keeps_secret=True,
     # A server can restrict who registers.
     also=(403,),
 )
@@ -332,7 +331,6 @@ LOGIN = creates(
     takes=Login,
     returns=Session,
     policy=PUBLIC,
-    keeps_secret=True,
     also=(401,),
 )
 ME = reads("auth.me", Ref, "auth/me", summary="Get the caller's profile.", returns=Me, policy=ACCOUNT_READ)
@@ -353,7 +351,6 @@ CHANGE_PASSWORD = acts(
     takes=ChangePassword,
     returns=PasswordChanged,
     policy=PERSON_ONLY,
-    keeps_secret=True,
 )
 
 CHANGE_EMAIL = acts(
@@ -431,7 +428,6 @@ ENROLL_SECOND_FACTOR = acts(
     takes=EnrollSecondFactor,
     returns=SecondFactorSecret,
     policy=PERSON_ONLY,
-    keeps_secret=True,
 )
 CONFIRM_SECOND_FACTOR = acts(
     "auth.confirm_second_factor",
@@ -441,7 +437,6 @@ CONFIRM_SECOND_FACTOR = acts(
     takes=ConfirmSecondFactor,
     returns=RecoveryCodes,
     policy=PERSON_ONLY,
-    keeps_secret=True,
 )
 DISABLE_SECOND_FACTOR = acts(
     "auth.disable_second_factor",

@@ -13,6 +13,8 @@ from typing import Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, Unpack,
 
 import attrs
 
+from stellary.contract.limits import Secret
+from stellary.contract.naming import marks, wire_fields
 from stellary.contract.refs import Ref
 from stellary.contract.roles import ProjectRole
 from stellary.contract.wire import Listing, Paged, Request, Stream, Value
@@ -185,7 +187,6 @@ class Endpoint(Generic[R, P, Q, T]):
         status: The HTTP status of success.
         policy: The callers that may use it.
         many: Whether the response is a list.
-        keeps_secret: Whether the response contains a secret that is shown only once, so that it must not be stored.
         also: Error statuses that similar endpoints do not have.
         takes_file: Whether the request is a form with one file (``multipart/form-data``, field ``file``), not JSON.
         returns_file: Whether the response is a file, not JSON; ``returns`` is then ``bytes``.
@@ -193,6 +194,7 @@ class Endpoint(Generic[R, P, Q, T]):
             server-sent events, whose data has the type ``returns``.
         thinks: Whether a language model may be involved. If it takes more than 30 seconds, the status is 202.
         idempotent: Whether it writes and honors ``Idempotency-Key``.
+        keeps_secret: Whether a field of the response is a secret that is shown only once, so that it must not be stored.
     """
 
     operation: str
@@ -206,7 +208,6 @@ class Endpoint(Generic[R, P, Q, T]):
     status: int
     policy: Policy
     many: bool = False
-    keeps_secret: bool = False
     also: tuple[int, ...] = ()
     takes_file: bool = False
     media: str = JSON
@@ -236,6 +237,11 @@ class Endpoint(Generic[R, P, Q, T]):
         return self.method != "GET" and self.operation not in WITHOUT_KEY
 
     @functools.cached_property
+    def keeps_secret(self) -> bool:
+        fields = wire_fields(self.returns).values() if attrs.has(self.returns) else ()
+        return any(isinstance(mark, Secret) for field in fields for mark in marks(field.type))
+
+    @functools.cached_property
     def request_class(self) -> type[Q]:
         """The request class: ``takes``, typed as a class."""
         assert isinstance(self.takes, type)
@@ -252,7 +258,6 @@ class _Described(TypedDict):
 class _More(_Described, total=False):
     """These fields, and those that few endpoints set."""
 
-    keeps_secret: bool
     also: tuple[int, ...]
     takes_file: bool
     media: str

@@ -140,7 +140,6 @@ CREATE_WEBHOOK = creates(
     takes=CreateWebhook,
     returns=CreatedWebhook,
     policy=WORKSPACE_ADMIN,
-    keeps_secret=True,
 )
 LIST_WEBHOOKS = _WEBHOOKS.lists(
     "webhooks.list",

@@ -237,7 +237,6 @@ INVITE_MEMBER = creates(
     takes=InviteMember,
     returns=CreatedInvitation,
     policy=WORKSPACE_ADMIN,
-    keeps_secret=True,
 )
 LIST_INVITATIONS = _INVITATIONS.lists(
     "invitations.list",

@@ -15,13 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stellary.contract import ENDPOINTS
 from stellary.contract.api_tokens import CreatedApiToken
 from stellary.contract.auth import Session
 from stellary.contract.cards import Card
 from stellary.contract.checklists import ChecklistItem
 from stellary.contract.endpoint import Ok
 from stellary.contract.labels import Label
-from stellary.contract.naming import base, wire_fields
+from stellary.contract.limits import Secret
+from stellary.contract.naming import base, marks, wire_fields
 from stellary.contract.wire import Value, as_dict, dump, read, read_in_place
 from tests.contract.strategies import JSON, VALUES, as_json, few_each, values
 from tests.support.each_case import for_each
@@ -172,6 +174,13 @@ def test_repr_shows_fields_but_no_secret():
     assert repr(read(CreatedApiToken, {**fields, "createdAt": LABEL["createdAt"]})) == (
         f"CreatedApiToken(id='1', name='CI', prefix='synth_a1b2', scopes=[], created_at={NOW!r}, token=…)"
     )
+
+
+def test_secrets_are_fields_of_the_responses_themselves():
+    with_secrets = {
+        cls for cls in VALUES if any(Secret() in marks(field.type) for field in wire_fields(cls).values())
+    }
+    assert with_secrets == {endpoint.returns for endpoint in ENDPOINTS if endpoint.keeps_secret}
 
 
 def test_fields_of_a_class_are_found_by_name():
