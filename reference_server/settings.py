@@ -352,10 +352,17 @@ def limits_url(text: str) -> str:
     return text
 
 
-def _integer(text: str, least: int, most: int) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
-        raise ValueError(f"must be a number from {least} to {most}, not {text!r}")
-    return int(text)
+def _integer(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(f"must be a number from {least} to {most}, not {text!r}")
+        return int(text)
+
+    return read
+
+
+def _list_of(read: Callable[[str], object]) -> Callable[[str], tuple[object, ...]]:
+    return lambda text: tuple(read(part.strip()) for part in text.split(","))
 
 
 def _workspace(text: str) -> str:
@@ -416,19 +423,16 @@ _VARIABLES: Variables = {
     "STELLARY_DATA_DIR": ("data_dir", Path),
     "STELLARY_BLOBS_URL": ("blobs_url", blobs_url),
     "JWT_SECRET": ("jwt_secret", str),
-    "JWT_FORMER_SECRETS": (
-        "former_jwt_secrets",
-        lambda text: tuple(part.strip() for part in text.split(",")),
-    ),
+    "JWT_FORMER_SECRETS": ("former_jwt_secrets", _list_of(str)),
     "JWT_EXPIRES_IN": ("jwt_lifetime", duration),
-    "STELLARY_BCRYPT_ROUNDS": ("bcrypt_rounds", lambda text: _integer(text, 4, 16)),
-    "STELLARY_TRASH_DAYS": ("trash_days", lambda text: _integer(text, 0, 3650)),
+    "STELLARY_BCRYPT_ROUNDS": ("bcrypt_rounds", _integer(4, 16)),
+    "STELLARY_TRASH_DAYS": ("trash_days", _integer(0, 3650)),
     "STELLARY_REGISTRATION": ("registration", _one_of("open", "invited", "closed")),
     "STELLARY_VERIFY_EMAIL": ("verify_email", _switch),
     "STELLARY_SMTP_URL": ("smtp", smtp_server),
     "STELLARY_MAIL_FROM": ("mail_from", _email),
     "STELLARY_TIME_ZONE": ("time_zone", _time_zone),
-    "PORT": ("port", lambda text: _integer(text, 0, 65535)),
+    "PORT": ("port", _integer(0, 65535)),
     "STELLARY_ENV": (
         "production",
         lambda text: _one_of("development", "production")(text) == "production",
@@ -441,33 +445,28 @@ _VARIABLES: Variables = {
     "STELLARY_LOG": ("log", _log_format),
     "STELLARY_JOBS": ("jobs", _switch),
     "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", _switch),
-    "STELLARY_TRACES_PER_SECOND": ("traces_per_second", lambda text: _integer(text, 0, 1_000_000)),
+    "STELLARY_TRACES_PER_SECOND": ("traces_per_second", _integer(0, 1_000_000)),
     "STELLARY_TRACE_STATEMENTS": ("traces_statements", _switch),
-    "STELLARY_WEBHOOK_PORTS": (
-        "webhook_ports",
-        lambda text: tuple(_integer(part.strip(), 1, 65535) for part in text.split(",")),
-    ),
+    "STELLARY_WEBHOOK_PORTS": ("webhook_ports", _list_of(_integer(1, 65535))),
     "STELLARY_PLANNER_MODEL": ("planner_model", model_name),
     "STELLARY_AGENT_MODELS": ("agent_models", agent_models),
-    "STELLARY_DATABASE_WAIT": ("database_wait", lambda text: float(_integer(text, 0, 3600))),
-    "STELLARY_STOP_DELAY": ("stop_delay", lambda text: float(_integer(text, 0, 600))),
+    "STELLARY_DATABASE_WAIT": ("database_wait", _integer(0, 3600)),
+    "STELLARY_STOP_DELAY": ("stop_delay", _integer(0, 600)),
 }
 
-_RETENTION: Variables = {
-    f"STELLARY_{field.name.upper()}": (field.name, lambda text: _integer(text, 1, 36500))
-    for field in attrs.fields(Retention)
-}
+
+def _name_fields(cls: type, template: str, read: Callable[[str], object]) -> Variables:
+    """Return the variables that set the fields of a class, all with the same parser."""
+    return {template.format(field.name.upper()): (field.name, read) for field in attrs.fields(cls)}
+
+
+_RETENTION = _name_fields(Retention, "STELLARY_{}", _integer(1, 36500))
 """The fields of ``Retention``: ``STELLARY_NOTIFICATION_DAYS`` and others."""
 
-_BUDGETS: Variables = {
-    f"STELLARY_{field.name.upper()}_TOKENS": (field.name, lambda text: _integer(text, 1, 999_999_999))
-    for field in attrs.fields(ModelBudgets)
-}
+_BUDGETS = _name_fields(ModelBudgets, "STELLARY_{}_TOKENS", _integer(1, 999_999_999))
 """The fields of ``ModelBudgets``: ``STELLARY_MISSION_TOKENS`` and others."""
 
-LIMITS: Variables = {
-    f"STELLARY_LIMIT_{field.name.upper()}": (field.name, limit) for field in attrs.fields(Limits)
-}
+LIMITS = _name_fields(Limits, "STELLARY_LIMIT_{}", limit)
 """The fields of ``Limits``: ``STELLARY_LIMIT_LOGINS`` and others."""
 
 
