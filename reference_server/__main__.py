@@ -112,30 +112,23 @@ def _load_libraries() -> None:
 
 def _run_command(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command other than serving, and return the exit code."""
-    from reference_server import jobs, operator_commands
+    from reference_server import jobs
+    from reference_server import operator_commands as commands
 
-    if options.command == "backup":
-        return operator_commands.back_up(settings, options.folder)
-    if options.command == "copy":
-        return operator_commands.copy(settings, options.to, options.to_data_dir, options.to_files)
-    if options.command == "migrate":
-        jobs.bring_up_to_date(settings)
-        return 0
-    if options.command == "worker":
-        jobs.work(settings)
-        return 0
-    if options.command == "usage":
-        return operator_commands.show_usage(settings, as_json=options.json)
-    if options.command == "sweep":
-        jobs.sweep(settings, adopts_files=options.adopt_files)
-        return 0
-    if options.command == "reset-password":
-        return operator_commands.print_reset_link(settings, options.email)
-    if options.command == "remove-second-factor":
-        return operator_commands.print_removed_factor(settings, options.email)
-    if options.do == "retry":
-        return jobs.retry(settings, options.ids)
-    return jobs.show(settings, given_up=options.given_up)
+    runs: dict[str, Callable[[], int | None]] = {
+        "backup": lambda: commands.back_up(settings, options.folder),
+        "copy": lambda: commands.copy(settings, options.to, options.to_data_dir, options.to_files),
+        "jobs list": lambda: jobs.show(settings, given_up=options.given_up),
+        "jobs retry": lambda: jobs.retry(settings, options.ids),
+        "migrate": lambda: jobs.bring_up_to_date(settings),
+        "remove-second-factor": lambda: commands.print_removed_factor(settings, options.email),
+        "reset-password": lambda: commands.print_reset_link(settings, options.email),
+        "sweep": lambda: jobs.sweep(settings, adopts_files=options.adopt_files),
+        "usage": lambda: commands.show_usage(settings, as_json=options.json),
+        "worker": lambda: jobs.work(settings),
+    }
+    name = f"jobs {options.do}" if options.command == "jobs" else options.command
+    return runs[name]() or 0
 
 
 def _to_environment(options: argparse.Namespace) -> dict[str, str]:
