@@ -8,7 +8,6 @@ from reference_server.pages.rendering import render_message, render_page
 from reference_server.pages.requests import SESSION_COOKIE, ApiResponse, PageApi, PageRequest
 from reference_server.pages.sessions import PageLogin, log_in, render_code_form
 from stellary.contract.auth import LOGOUT, REGISTER
-from stellary.contract.errors import Forbidden, NotFound, Unauthenticated
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import InvitationTokenRef
 from stellary.contract.workspaces import ACCEPT_INVITATION
@@ -50,15 +49,12 @@ def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
 
 def _accept_signed_in(request: PageRequest, api: PageApi, invitation: PendingInvitation) -> RawResponse:
     """Accept the invitation as the user who has signed in."""
-    client = api.open_client()
-    try:
-        if client is not None:
-            client.invitations.accept(request.token)
-            return render_page(request, "invitation_accepted", invitation=invitation)
-    except (Unauthenticated, Forbidden, NotFound):
+    accepted = api.call_as_user(ACCEPT_INVITATION, {}, ref=InvitationTokenRef(request.token))
+    if accepted.status in (401, 403, 404):
         # The session has ended, or belongs to someone else.
-        pass
-    return _render_invitation(request, api, invitation)
+        return _render_invitation(request, api, invitation)
+    accepted.check()
+    return render_page(request, "invitation_accepted", invitation=invitation)
 
 
 def _register(request: PageRequest, api: PageApi, email: str) -> PageLogin:
@@ -69,13 +65,7 @@ def _register(request: PageRequest, api: PageApi, email: str) -> PageLogin:
 
 def _is_signed_in(api: PageApi, invitation: PendingInvitation) -> bool:
     """Return whether the user who has signed in is the one who is invited."""
-    client = api.open_client()
-    try:
-        return client is not None and address_key(client.auth.me().user.email) == address_key(
-            invitation.email
-        )
-    except Unauthenticated:
-        return False
+    return api.user is not None and address_key(api.user["email"]) == address_key(invitation.email)
 
 
 def _render_invitation(
