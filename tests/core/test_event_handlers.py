@@ -33,6 +33,7 @@ from stellary.core.kernel.events import (
 from tests.core.automations.automation_api import AutomationApi
 from tests.support.boards import Board, ask
 from tests.support.core_parts import cards
+from tests.support.world import outcome
 
 
 def move(board, card, column=1):
@@ -92,7 +93,7 @@ def test_error_of_a_handler_undoes_the_change_and_reaches_the_caller(core, board
     card = board.card()
     core.on(CardMoved, refuse)
     response = move(board, card)
-    assert (response.status, orjson.loads(response.body)["code"]) == (409, "frozen")
+    assert outcome(response) == (409, "frozen")
     assert board.read(card)["columnId"] == card["columnId"]
 
 

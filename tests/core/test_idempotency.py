@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import orjson
 import pytest
 from sqlalchemy import select
 
@@ -13,7 +12,7 @@ from stellary.core.kernel.idempotency import Attempt
 from tests.support.boards import Board, create_board
 from tests.support.tables import count_rows
 from tests.support.tables import idempotency_keys as keys
-from tests.support.world import at_once
+from tests.support.world import at_once, outcome
 
 REQUEST = RawRequest("POST", "/", "", {}, b"")
 
@@ -22,10 +21,6 @@ def post(board, name, key, *, by=None, path=None):
     """Create a label with an idempotency key."""
     path = path or f"{board.path}/labels"
     return board.world.call(by or board.owner, "POST", path, {"name": name}, idempotency_key=key)
-
-
-def code(answer):
-    return answer.status, orjson.loads(answer.body)["code"]
 
 
 def labels(board):
@@ -61,7 +56,7 @@ def test_a_key_that_was_used_for_something_else_is_refused(board, change):
     answer = (
         post(board, "ux", "k") if change == "body" else post(board, "bug", "k", path=f"{other.path}/labels")
     )
-    assert code(answer) == (422, "idempotency_key_reused")
+    assert outcome(answer) == (422, "idempotency_key_reused")
 
 
 def test_without_a_key_a_request_is_carried_out_each_time(board):
@@ -113,7 +108,7 @@ def test_a_key_counts_for_a_day(board, clock):
     clock.advance(timedelta(hours=24) - timedelta(milliseconds=1))
     assert post(board, "bug", "k").body == first.body
     clock.advance(timedelta(milliseconds=1))
-    assert code(post(board, "bug", "k")) == (409, "duplicate_name")
+    assert outcome(post(board, "bug", "k")) == (409, "duplicate_name")
     assert post(board, "ux", "k").status == 201
     assert post(board, "ux", "k").headers["idempotency-replayed"] == "true"
 
@@ -124,7 +119,7 @@ def test_response_with_a_secret_is_not_stored(board):
         return board.world.call(board.bearer, "POST", "/api-tokens", body, idempotency_key="k")
 
     assert ask().status == 201
-    assert code(ask()) == (409, "already_done")
+    assert outcome(ask()) == (409, "already_done")
     assert ask("other").status == 422
     with board.world.core.view(NOBODY) as uow:
         assert uow.connection.execute(select(keys.c.body)).scalar() is None
@@ -137,7 +132,7 @@ def test_concurrent_requests_with_one_key_are_executed_once(board):
         answers = at_once(*[lambda name=name: post(board, name, name)] * 4)
         assert len(labels(board)) == before + 1
         assert {answer.status for answer in answers} <= {201, 409}
-        assert {code(answer)[1] for answer in answers if answer.status == 409} <= {"in_flight"}
+        assert {outcome(answer)[1] for answer in answers if answer.status == 409} <= {"in_flight"}
         assert len({answer.body for answer in answers if answer.status == 201}) == 1
 
 
@@ -147,5 +142,5 @@ def test_request_in_progress_returns_409_immediately(postgres_core):
     board = create_board(postgres_core)
     with postgres_core.begin(board.owner.actor) as uow:
         Attempt(uow, "k", CREATE_LABEL, REQUEST, b"")
-        assert code(post(board, "bug", "k")) == (409, "in_flight")
+        assert outcome(post(board, "bug", "k")) == (409, "in_flight")
     assert post(board, "bug", "k").status == 201

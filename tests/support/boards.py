@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
-
 from stellary.core import Core
 from tests.support.world import Person, Workspace, World
 
@@ -120,9 +118,7 @@ def status(board: Board, method: str, path: str, body: Any = None, **headers: st
 
 def error(board: Board, method: str, path: str, body: Any = None) -> tuple[int, str]:
     """Send a request of the owner that must fail, and return its status and message."""
-    answer = board.world.call(board.owner, method, path, body)
-    assert answer.status >= 400, answer
-    return answer.status, orjson.loads(answer.body)["message"]
+    return board.world.error(board.owner, method, path, body)
 
 
 def day(days: int) -> str:

@@ -359,6 +359,14 @@ class World:
         assert 200 <= response.status < 300, response
         return orjson.loads(response.body)
 
+    def error(
+        self, who: Person | str | None, method: str, path: str, body: Any = None, **headers: str
+    ) -> tuple[int, str]:
+        """Send a request that must fail, and return the status and the message of the response."""
+        response = self.call(who, method, path, body, **headers)
+        assert response.status >= 400, response
+        return response.status, orjson.loads(response.body)["message"]
+
     def reset_password(self, email: str, password: str) -> Any:
         """Set a password by a link of the operator, and return the answer."""
         link = self.core.run(NOBODY, lambda uow: create_reset_link(uow, email))

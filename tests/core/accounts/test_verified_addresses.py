@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import orjson
 import pytest
 from sqlalchemy import select
 
@@ -11,7 +10,7 @@ from stellary.core.accounts.proxied_users import find_or_create_user
 from tests.core.accounts.test_email_changes import ask_for_change, confirm, mailed_token
 from tests.support.core_parts import TAKEN_OVER
 from tests.support.tables import users
-from tests.support.world import links
+from tests.support.world import links, outcome
 
 EVE = "eve@example.com"
 PASSWORD = "horse battery staple"
@@ -36,10 +35,8 @@ def add_to_organization(world):
     """Add the address to an organization of another person, and return the status and code of the answer."""
     ann = world.person("ann")
     organization = world.organization(ann, "acme")
-    answer = world.call(
-        ann, "POST", f"/organizations/{organization.slug}/members", {"email": EVE, "role": "member"}
-    )
-    return answer.status, orjson.loads(answer.body).get("code")
+    body = {"email": EVE, "role": "member"}
+    return outcome(world.call(ann, "POST", f"{organization.path}/members", body))
 
 
 def test_link_verifies_the_address(world, eve):

@@ -11,16 +11,13 @@ from stellary.core.agents import audit
 from stellary.core.agents.rules.agents import Window, count_in_window, free_slug
 from tests.core.agents.agent_api import AgentApi
 from tests.support import tables
-from tests.support.boards import ask, status
+from tests.support.boards import ask, error, status
 from tests.support.each_case import for_each
 from tests.support.forms import FORM, form
 from tests.support.tables import users
+from tests.support.world import outcome
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
-
-
-def error(answer) -> tuple[int, str]:
-    return answer.status, orjson.loads(answer.body)["code"]
 
 
 # ---------------------------------------------------------------------------------------------- what they are
@@ -44,10 +41,10 @@ def test_agent_is_supervised_and_reads_only_by_default(board: AgentApi):
 def test_slugs_are_made_unique_and_refused_twice(board: AgentApi):
     assert [board.agent()["slug"] for _ in range(3)] == ["scribe", "scribe-2", "scribe-3"]
     twice = board.world.call(board.owner, "POST", board.agents, {"name": "X", "slug": "scribe"})
-    assert error(twice) == (409, "duplicate_slug")
+    assert outcome(twice) == (409, "duplicate_slug")
     other = board.agent(name="Other")
     renamed = board.world.call(board.owner, "PATCH", f"{board.agents}/{other['id']}", {"slug": "scribe"})
-    assert error(renamed) == (409, "duplicate_slug")
+    assert outcome(renamed) == (409, "duplicate_slug")
     assert free_slug("a" * 60, ["a" * 60]) == "a" * 58 + "-2"
 
 
@@ -67,9 +64,9 @@ def test_slugs_are_made_unique_and_refused_twice(board: AgentApi):
 def test_invalid_agent_is_refused(board: AgentApi, body, message):
     agent = board.agent()
     for method, path in (("POST", board.agents), ("PATCH", f"{board.agents}/{agent['id']}")):
-        answer = board.world.call(board.owner, method, path, {"name": "X", **body})
-        assert answer.status == 400
-        assert orjson.loads(answer.body)["message"].startswith(message)
+        status, found = error(board, method, path, {"name": "X", **body})
+        assert status == 400
+        assert found.startswith(message)
 
 
 def test_update_changes_only_given_fields(board: AgentApi):
@@ -90,11 +87,11 @@ def test_a_workspace_has_a_hundred_agents_and_an_agent_twenty_tokens(board: Agen
     for _ in range(20):
         board.token(agent)
     path = f"{board.agents}/{agent['id']}/tokens"
-    assert error(board.world.call(board.owner, "POST", path, {"name": "x"})) == (409, "too_many_tokens")
+    assert outcome(board.world.call(board.owner, "POST", path, {"name": "x"})) == (409, "too_many_tokens")
     for _ in range(99):
         board.agent()
     full = board.world.call(board.owner, "POST", board.agents, {"name": "x"})
-    assert error(full) == (409, "agents_full")
+    assert outcome(full) == (409, "agents_full")
 
 
 # ---------------------------------------------------------------------------------------------- tokens
@@ -199,7 +196,7 @@ def test_agent_has_only_its_tools(board: AgentApi, tools, allowed):
     }
     assert {method for method, answer in calls.items() if answer.status < 300} == allowed
     refused = [answer for answer in calls.values() if answer.status >= 300]
-    assert {error(answer) for answer in refused} <= {(403, "tool_not_allowed")}
+    assert {outcome(answer) for answer in refused} <= {(403, "tool_not_allowed")}
 
 
 def test_agent_sees_only_its_projects(board: AgentApi):
@@ -226,7 +223,7 @@ def test_agent_sees_only_its_projects(board: AgentApi):
     assert [relation["targetCardId"] for relation in seen] == [nearby]
     for method, path in (("POST", "/projects"), ("GET", "/projects/portfolio")):
         answer = call(token, method, board.flat + path, {"name": "x"} if method == "POST" else None)
-        assert error(answer) == (403, "outside_projects")
+        assert outcome(answer) == (403, "outside_projects")
     board.change(agent, projectIds=None)
     assert call(token, "GET", other.path).status == 200
 
@@ -235,7 +232,7 @@ def test_suspended_agent_stops_immediately(board: AgentApi):
     agent = board.agent()
     token = board.token(agent)
     board.change(agent, status="suspended")
-    assert error(board.world.call(token, "GET", board.path)) == (403, "agent_suspended")
+    assert outcome(board.world.call(token, "GET", board.path)) == (403, "agent_suspended")
     board.change(agent, status="active")
     assert board.world.status(token, "GET", board.path) == 200
 
@@ -248,7 +245,7 @@ def test_agent_is_limited_in_its_rate(board: AgentApi, clock):
     clock.advance(timedelta(seconds=20))
     assert board.world.status(token, "GET", board.path) == 200
     answer = board.world.call(token, "GET", board.path)
-    assert error(answer) == (429, "agent_rate")
+    assert outcome(answer) == (429, "agent_rate")
     assert (answer.headers["retry-after"], answer.headers["x-ratelimit-limit"]) == ("40", "2")
     clock.advance(timedelta(seconds=40))
     assert board.world.status(token, "GET", board.path) == 200

@@ -15,7 +15,7 @@ from tests.core.agents.agent_api import AgentApi
 from tests.core.agents.test_brains import Scripted, call
 from tests.support.boards import Board, Json, ask
 from tests.support.core_parts import action_calls, board_finding
-from tests.support.world import Person
+from tests.support.world import Person, outcome
 
 MARKER = "zanzibar"
 HIDDEN = "This text may name items of projects that you do not see."
@@ -155,7 +155,7 @@ def test_hidden_proposals_are_decided_by_people_who_see_them(board: AgentApi, mo
     for how in ("approve", "reject"):
         assert board.decide(hidden, how, by=scene.cid).status == 404
         answer = board.world.call(scene.cid, "POST", f"{path}/{how}", {})
-        assert (answer.status, orjson.loads(answer.body)["code"]) == (403, "hidden_projects")
+        assert outcome(answer) == (403, "hidden_projects")
     assert board.proposals(mission) == [visible, hidden]
     assert board.decide(hidden, by=scene.bob).status == 200
     assert board.decide(visible, by=scene.cid).status == 200

@@ -10,7 +10,6 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-import orjson
 import pytest
 
 from stellary.contract.port import RawRequest
@@ -21,6 +20,7 @@ from tests.core.agents.agent_api import AgentApi
 from tests.support.boards import ask
 from tests.support.core_parts import LEASE, Ids, system_clock
 from tests.support.forkserver import context
+from tests.support.world import outcome
 
 PROMPT = "set priority high, add checklist: a\ncomment: On it."
 MODES = ["supervised", "approval", "autonomous"]
@@ -211,7 +211,7 @@ def test_mission_is_done_once_when_every_step_kills_its_worker(begin, mode):
             assert (life.board.read(life.card) == before) == (when == "before")
         answer = life.board.world.call(life.board.owner, "POST", path)
         code = {"supervised": "already_decided", "approval": "mission_over"}[mode]
-        assert (answer.status, orjson.loads(answer.body)["code"]) == (409, code)
+        assert outcome(answer) == (409, code)
     if mode == "supervised":
         for path in life.approve():
             life.board.world.ask(life.board.owner, "POST", path)

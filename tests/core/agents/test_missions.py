@@ -14,6 +14,7 @@ from tests.support.core_parts import action_calls, paging
 from tests.support.each_case import for_each
 from tests.support.statements import count_statements
 from tests.support.tables import agent_proposals as proposals
+from tests.support.world import outcome
 
 COMMENTS = "comment: On it."
 
@@ -21,10 +22,6 @@ MOVED = 'Move LAU-1 *Write* from To Do to **Done**: status from "open" to **"don
 SET_HIGH = 'Change LAU-1 *Write*: priority from empty to **"high"**'
 COMMENTED = 'Comment on LAU-1 *Write*: "On it."'
 """Changes as the result of a mission names them."""
-
-
-def error(answer) -> tuple[int, str]:
-    return answer.status, orjson.loads(answer.body)["code"]
 
 
 def done_entry(board: AgentApi, mission) -> dict:
@@ -199,8 +196,8 @@ def test_approved_change_has_the_agents_name_and_the_approvers_rights(board: Age
     agent, card = board.agent("supervised"), board.card()
     (proposal,) = board.proposals(board.start(agent, COMMENTS, card))
     assert board.decide(proposal, by=board.world.person("eve")).status == 404
-    assert error(board.decide(proposal, by=board.world.api_token(board.owner))) == (403, "login_required")
-    assert error(board.decide(proposal, by=board.token(agent))) == (403, "not_for_agents")
+    assert outcome(board.decide(proposal, by=board.world.api_token(board.owner))) == (403, "login_required")
+    assert outcome(board.decide(proposal, by=board.token(agent))) == (403, "not_for_agents")
     bob = board.member("bob")
     assert board.decide(proposal, by=bob).status == 200
     (comment,) = ask(board, "GET", f"{board.of(card)}/comments")
@@ -216,7 +213,7 @@ def test_a_proposal_is_decided_once(board: AgentApi):
     first, _ = board.proposals(board.start("supervised", "comment: a\nset priority low"))
     assert board.decide(first).status == 200
     for how in ("approve", "reject"):
-        assert error(board.decide(first, how)) == (409, "already_decided")
+        assert outcome(board.decide(first, how)) == (409, "already_decided")
 
 
 def test_stale_proposal_changes_nothing(board: AgentApi):
@@ -225,7 +222,7 @@ def test_stale_proposal_changes_nothing(board: AgentApi):
     (proposal,) = board.proposals(mission)
     changed = ask(board, "PATCH", board.of(card), {"title": "Renamed"})
     answer = board.decide(proposal)
-    assert error(answer) == (409, "stale")
+    assert outcome(answer) == (409, "stale")
     assert orjson.loads(answer.body)["message"] == "the card has changed since it was proposed"
     assert board.read(card) == changed
     assert board.proposals(mission)[0]["status"] == "pending"
@@ -247,7 +244,7 @@ def test_proposal_keeps_its_meaning(board: AgentApi):
     target = board.columns[0]["id"]
     ask(board, "DELETE", f"{done}?moveCardsTo={target}")
     answer = board.decide(proposals[1])
-    assert error(answer) == (409, "stale")
+    assert outcome(answer) == (409, "stale")
     assert orjson.loads(answer.body)["message"] == (
         "the proposed change is no longer possible: targetColumn must be the id of an existing item"
     )
@@ -376,13 +373,13 @@ def test_proposed_change_of_many_cards_goes_stale_as_a_whole(board: AgentApi):
     ask(board, "PATCH", board.of(cards[1]), {"title": "Renamed"})
     before = [board.read(card) for card in cards]
     answer = board.decide(first)
-    assert error(answer) == (409, "stale")
+    assert outcome(answer) == (409, "stale")
     assert orjson.loads(answer.body)["message"] == "the card has changed since it was proposed"
     assert [board.read(card) for card in cards] == before
     # One that was proposed after the change is carried out; the other then is stale because of that.
     assert board.decide(propose()).status == 200
     assert [board.read(card)["priority"] for card in cards] == ["high"] * 3
-    assert error(board.decide(second)) == (409, "stale")
+    assert outcome(board.decide(second)) == (409, "stale")
 
 
 def test_proposals_of_a_suspended_agent_are_not_approved(board: AgentApi):
@@ -390,7 +387,7 @@ def test_proposals_of_a_suspended_agent_are_not_approved(board: AgentApi):
     mission = board.start(agent, COMMENTS)
     board.change(agent, status="suspended")
     (proposal,) = board.proposals(mission)
-    assert error(board.decide(proposal)) == (409, "agent_suspended")
+    assert outcome(board.decide(proposal)) == (409, "agent_suspended")
     assert board.proposals(mission)[0]["status"] == "pending"
 
 
@@ -415,7 +412,7 @@ def test_batch_is_approved_as_a_whole(board: AgentApi):
     assert (after["status"], after["result"]) == ("completed", f"Done: {MOVED}; {SET_HIGH}; {COMMENTED}.")
     now = board.read(card)
     assert (now["columnId"], now["priority"], now["commentCount"]) == (board.columns[2]["id"], "high", 1)
-    assert error(board.world.call(board.owner, "POST", path)) == (409, "mission_over")
+    assert outcome(board.world.call(board.owner, "POST", path)) == (409, "mission_over")
 
 
 def test_batch_is_carried_out_completely_or_not_at_all(board: AgentApi):
@@ -464,7 +461,7 @@ def test_last_decision_on_a_proposal_decides_its_batch(board: AgentApi):
     now = board.read(card)
     assert (now["columnId"], now["priority"]) == (board.columns[2]["id"], "high")
     assert [proposal["result"] is None for proposal in board.proposals(mission)] == [False, False, True]
-    assert error(board.decide(priority)) == (409, "mission_over")
+    assert outcome(board.decide(priority)) == (409, "mission_over")
 
 
 @pytest.mark.parametrize(
@@ -487,7 +484,7 @@ def test_batch_of_one_is_decided_by_its_proposal(board: AgentApi, how, result):
 def test_last_rejection_carries_out_what_was_approved(board: AgentApi):
     card, mission, priority, comment = start_batch(board)
     assert board.decide(priority).status == 200
-    assert error(board.decide(priority)) == (409, "already_decided")
+    assert outcome(board.decide(priority)) == (409, "already_decided")
     assert board.decide(comment, "reject").status == 200
     assert board.read(card)["priority"] == "high"
     assert board.mission_now(mission)["result"].startswith(f"Done: {SET_HIGH}. Not done: {COMMENTED} (")
@@ -498,7 +495,7 @@ def test_approved_proposal_that_has_gone_stale_keeps_its_batch_open_until_it_is_
     assert board.decide(priority).status == 200
     changed = ask(board, "PATCH", board.of(card), {"title": "Renamed"})
     answer = board.decide(comment, "reject")
-    assert error(answer) == (409, "stale")
+    assert outcome(answer) == (409, "stale")
     assert (
         "the card has changed since it was proposed; reject it first" in orjson.loads(answer.body)["message"]
     )
@@ -513,7 +510,7 @@ def test_approved_proposal_that_has_gone_stale_keeps_its_batch_open_until_it_is_
 def test_impossible_approval_in_a_batch_is_refused_immediately(board: AgentApi):
     card, mission, priority, _ = start_batch(board)
     ask(board, "PATCH", board.of(card), {"title": "Renamed"})
-    assert error(board.decide(priority)) == (409, "stale")
+    assert outcome(board.decide(priority)) == (409, "stale")
     assert board.proposals(mission)[0]["status"] == "pending"
 
 
@@ -560,7 +557,7 @@ def test_one_mission_at_a_time_works_on_a_card(board: AgentApi):
         board.mission(agent, COMMENTS, card)
     body = {"cardId": card["id"], "prompt": "x"}
     full = board.world.call(board.owner, "POST", f"{board.agents}/{agent['id']}/missions", body)
-    assert error(full) == (409, "missions_full")
+    assert outcome(full) == (409, "missions_full")
 
 
 def test_next_mission_that_begins_is_one_of_the_same_card(board: AgentApi):
@@ -584,12 +581,12 @@ def test_a_mission_can_be_cancelled_at_any_moment(board: AgentApi, mode):
     mission = board.start(agent, COMMENTS, card)
     answer = board.world.call(board.owner, "POST", f"{board.of_mission(mission)}/cancel")
     if mode == "autonomous":
-        assert error(answer) == (409, "mission_over")
+        assert outcome(answer) == (409, "mission_over")
         return
     assert answer.status == 200
     (proposal,) = board.proposals(mission)
     assert (proposal["status"], proposal["reason"]) == ("rejected", "the mission was cancelled")
-    assert error(board.decide(proposal)) == (409, "mission_over")
+    assert outcome(board.decide(proposal)) == (409, "mission_over")
     expected = [("proposal", "add_comment rejected"), ("status", "cancelled"), ("done", "cancelled")]
     assert board.log(mission)[-3:] == expected
 
@@ -602,9 +599,9 @@ def test_a_mission_on_no_card_is_refused(board: AgentApi):
     for card_id in ("0" * 24, board.project["id"], "", AgentApi(board.world, board.owner).card()["id"]):
         assert call(board.owner, "POST", path, {"cardId": card_id, "prompt": "x"}).status == 400
     body = {"cardId": other.card()["id"], "prompt": "x"}
-    assert error(call(board.owner, "POST", path, body)) == (409, "outside_projects")
+    assert outcome(call(board.owner, "POST", path, body)) == (409, "outside_projects")
     board.change(agent, status="suspended", projectIds=None)
-    assert error(call(board.owner, "POST", path, body)) == (409, "agent_suspended")
+    assert outcome(call(board.owner, "POST", path, body)) == (409, "agent_suspended")
 
 
 def test_a_mission_waits_while_its_agent_is_suspended(board: AgentApi):

@@ -377,8 +377,7 @@ def test_model_that_the_server_does_not_allow_is_refused(board: AgentApi, models
         ("POST", board.agents, body),
         ("PATCH", f"{board.agents}/{saved['id']}", {"model": unlisted}),
     ):
-        response = world.call(board.owner, method, path, sent)
-        assert (response.status, orjson.loads(response.body)["message"]) == (400, message)
+        assert world.error(board.owner, method, path, sent) == (400, message)
 
 
 def test_model_that_is_not_allowed_any_more_is_not_called(board: AgentApi, provider: Provider):

@@ -1,24 +1,17 @@
 """Automation rules: creation, changes, ownership, and turning on and off."""
 
-import orjson
 import pytest
 
 from stellary.contract.automations import RULES_MAX, ActionToRun, CreateAutomation
 from stellary.contract.refs import ProjectRef
 from stellary.core.automations import automations
-from tests.support.boards import ask
+from tests.support.boards import ask, error
 from tests.support.each_case import for_each
-
-
-def problem(board, method, path, body=None, by=None):
-    answer = board.world.call(by or board.owner, method, path, body)
-    assert answer.status >= 400, answer
-    return orjson.loads(answer.body)["message"]
 
 
 def refusal(board, **body):
     body = {"trigger": "task_moved", "action": {"type": "set_status", "params": {"status": "done"}}} | body
-    return problem(board, "POST", f"{board.path}/automations", body)
+    return error(board, "POST", f"{board.path}/automations", body)[1]
 
 
 def test_a_rule_is_made_and_read(board):
@@ -81,9 +74,9 @@ def test_a_rule_is_changed(board):
 
 def test_a_change_is_checked_as_a_new_rule_is(board):
     path = board.of_rule(board.rule("task_moved", "archive_card"))
-    assert problem(board, "PATCH", path, {"action": {"type": "x"}}).startswith("action.type must be")
-    assert problem(board, "PATCH", path, {"conditions": {"x": 1}}).startswith("conditions must be")
-    assert problem(board, "PATCH", path, {"name": None}) == "name must not be null"
+    assert error(board, "PATCH", path, {"action": {"type": "x"}})[1].startswith("action.type must be")
+    assert error(board, "PATCH", path, {"conditions": {"x": 1}})[1].startswith("conditions must be")
+    assert error(board, "PATCH", path, {"name": None})[1] == "name must not be null"
 
 
 @pytest.fixture
@@ -131,5 +124,5 @@ def test_a_deleted_rule_acts_no_more(board):
     rule = board.rule("task_created", "set_status", status="done")
     ask(board, "DELETE", board.of_rule(rule))
     assert board.read(board.card())["status"] == "open"
-    assert problem(board, "GET", board.of_rule(rule)) == "Automation not found"
-    assert problem(board, "GET", f"{board.of_rule(rule)}/traces") == "Automation not found"
+    assert error(board, "GET", board.of_rule(rule))[1] == "Automation not found"
+    assert error(board, "GET", f"{board.of_rule(rule)}/traces")[1] == "Automation not found"

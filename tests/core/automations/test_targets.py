@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import orjson
 import pytest
 
 from tests.core.automations.automation_api import AutomationApi
-from tests.support.boards import status
+from tests.support.boards import error, status
 from tests.support.each_case import for_each
 
 NOWHERE = "0" * 24
@@ -26,10 +25,10 @@ def refusal(board: AutomationApi, conditions: Any = None, action: Any = None) ->
         "conditions": conditions,
         "action": action or {"type": "set_priority", "params": {"priority": "high"}},
     }
-    answer = board.world.call(board.owner, "POST", f"{board.path}/automations", body)
-    assert answer.status == 400
+    status, message = error(board, "POST", f"{board.path}/automations", body)
+    assert status == 400
     assert board.world.ask(board.owner, "GET", f"{board.path}/automations") == []
-    return orjson.loads(answer.body)["message"]
+    return message
 
 
 def stored_value(rule: Any) -> Any:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import attrs
-import orjson
 from sqlalchemy import insert
 
 from stellary.contract.cards import Card, CreateCard
@@ -71,9 +70,7 @@ class CardApi:
 
     def error(self, method: str, tail: str = "", body: Any = None, **headers: str) -> tuple[int, str]:
         """Return status and message of a call below the project, which must fail."""
-        answer = self.world.call(self.person, method, self.path + tail, body, **headers)
-        assert answer.status >= 400, answer
-        return answer.status, orjson.loads(answer.body)["message"]
+        return self.world.error(self.person, method, self.path + tail, body, **headers)
 
     # ------------------------------------------------------------------------------------------ columns
 

@@ -8,7 +8,7 @@ from stellary.contract.fields import replace_fields
 from stellary.contract.project_exports import ProjectFile
 from stellary.contract.wire import dump, read
 from stellary.core.board import exports
-from tests.support.boards import Board, ask
+from tests.support.boards import Board, ask, error
 from tests.support.core_parts import Batches, dump_in_parts, transfers
 from tests.support.forms import FORM, form
 from tests.support.world import World
@@ -98,8 +98,7 @@ def test_failure_half_way_is_an_error_response(board: Board, monkeypatch):
 
     monkeypatch.setattr(transfers.tempfile, "TemporaryFile", open_file)
     monkeypatch.setattr(exports._CardReader, "_build", fail_later)
-    response = board.world.call(board.owner, "GET", f"{board.path}/export")
-    assert (response.status, orjson.loads(response.body)["message"]) == (503, "the database does not answer")
+    assert error(board, "GET", f"{board.path}/export") == (503, "the database does not answer")
     assert [file.closed for file in opened] == [True]
 
 

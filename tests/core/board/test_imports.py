@@ -46,9 +46,9 @@ class Importing:
         return self.world.ask(self.ann, "GET", f"{self.path}/{project['id']}/export")
 
     def error(self, file):
-        answer = self.world.call(self.ann, "POST", f"{self.path}/import", file)
-        assert answer.status == 400, answer
-        return orjson.loads(answer.body)["message"]
+        status, message = self.world.error(self.ann, "POST", f"{self.path}/import", file)
+        assert status == 400, message
+        return message
 
     def below(self, project, tail):
         return self.world.ask(self.ann, "GET", f"{self.path}/{project['id']}/{tail}")

@@ -3,12 +3,11 @@
 from functools import partial
 from typing import Any
 
-import orjson
 import pytest
 
 from stellary import Stellary
 from stellary.contract import saved_filters as contract
-from tests.support.boards import Board, ask, day
+from tests.support.boards import Board, ask, day, error
 from tests.support.each_case import for_each
 from tests.support.world import Person, at_once
 
@@ -35,15 +34,6 @@ def save(
 def names(board: Board, by: Person | None = None, query: str = "") -> list[str]:
     listed = board.world.ask(by or board.owner, "GET", f"{board.flat}/saved-filters{query}")
     return [saved["name"] for saved in listed]
-
-
-def refuse(
-    board: Board, method: str, path: str, body: Any = None, by: Person | None = None
-) -> tuple[int, str]:
-    """Return the status and the message of a request that is refused."""
-    answer = board.world.call(by or board.owner, method, path, body)
-    assert answer.status >= 400, answer
-    return answer.status, orjson.loads(answer.body)["message"]
 
 
 def titles(board: Board, path: str, by: Person | None = None) -> list[str]:
@@ -78,7 +68,7 @@ def test_filter_of_a_project_selects_its_cards_alone(board: Board, bob: Person):
     assert titles(board, f"{board.flat}/cards?saved=Here") == titles(board, "/cards?saved=Here")
     assert titles(board, "/cards?saved=Here") == ["of ann", "of ann, later"]
     assert len(titles(board, "/cards?saved=All")) == 3
-    assert refuse(board, "GET", f"{other.path}/cards?saved=Here")[0] == 400
+    assert error(board, "GET", f"{other.path}/cards?saved=Here")[0] == 400
 
 
 def test_sdk_saves_lists_and_uses_filters(board: Board, bob: Person):
@@ -98,8 +88,8 @@ def test_own_filters_are_seen_by_their_owner_alone(board: Board, bob: Person):
     save(board, "For all", shared=True)
     assert (names(board), names(board, bob)) == (["Own", "For all"], ["For all"])
     path = f"{board.flat}/saved-filters/{save(board, 'Also own')['id']}"
-    assert refuse(board, "PATCH", path, {"name": "x"}, bob) == (404, "Saved filter not found")
-    assert refuse(board, "GET", "/cards?saved=Own", by=bob)[0] == 400
+    assert board.world.error(bob, "PATCH", path, {"name": "x"}) == (404, "Saved filter not found")
+    assert board.world.error(bob, "GET", "/cards?saved=Own")[0] == 400
 
 
 def test_shared_filter_of_a_private_project_is_hidden_with_it(board: Board, bob: Person):
@@ -109,8 +99,8 @@ def test_shared_filter_of_a_private_project_is_hidden_with_it(board: Board, bob:
     ask(board, "PATCH", board.path, {"visibility": "private"})
     assert (names(board), names(board, bob)) == (["Secret"], [])
     for query in ("Secret", saved["id"]):
-        assert refuse(board, "GET", f"{board.flat}/cards?saved={query}", by=bob)[0] == 400
-    assert refuse(board, "DELETE", f"{board.flat}/saved-filters/{saved['id']}", by=bob)[0] == 404
+        assert board.world.error(bob, "GET", f"{board.flat}/cards?saved={query}")[0] == 400
+    assert board.world.error(bob, "DELETE", f"{board.flat}/saved-filters/{saved['id']}")[0] == 404
     assert save(board, "Secret", shared=True, by=bob)["name"] == "Secret"
     ask(board, "PATCH", board.path, {"visibility": "workspace"})
     assert len(names(board, bob)) == 3
@@ -118,14 +108,14 @@ def test_shared_filter_of_a_private_project_is_hidden_with_it(board: Board, bob:
 
 def test_names_are_unique_in_their_list_regardless_of_case(board: Board, bob: Person):
     save(board, "Mine")
-    assert refuse(board, "POST", f"{board.flat}/saved-filters", {"name": "MINE", "filter": MINE})[0] == 409
+    assert error(board, "POST", f"{board.flat}/saved-filters", {"name": "MINE", "filter": MINE})[0] == 409
     save(board, "Mine", by=bob)
     save(board, "Mine", projectId=board.project["id"])
     shared = save(board, "mine", shared=True)
-    status, message = refuse(board, "GET", "/cards?saved=MINE")
+    status, message = error(board, "GET", "/cards?saved=MINE")
     assert (status, shared["id"] in message, "give an id" in message) == (400, True, True)
     path = f"{board.flat}/saved-filters/{shared['id']}"
-    assert refuse(board, "PATCH", path, {"shared": False}) == (409, "there is a saved filter 'mine' already")
+    assert error(board, "PATCH", path, {"shared": False}) == (409, "there is a saved filter 'mine' already")
     assert ask(board, "GET", f"{board.flat}/saved-filters")[-1] == shared
 
 
@@ -157,10 +147,10 @@ def test_filters_have_consecutive_orders(board: Board):
 )
 def test_filter_is_checked_when_it_is_saved(board: Board, fields, message):
     path = f"{board.flat}/saved-filters"
-    status, refusal = refuse(board, "POST", path, {"name": "Mine", "filter": MINE, **fields})
+    status, refusal = error(board, "POST", path, {"name": "Mine", "filter": MINE, **fields})
     assert (status, message in refusal) == (400, True), refusal
     saved = save(board, f"Valid {message}")
-    status, refusal = refuse(board, "PATCH", f"{path}/{saved['id']}", fields)
+    status, refusal = error(board, "PATCH", f"{path}/{saved['id']}", fields)
     assert (status, message in refusal) == (400, True), refusal
 
 
@@ -171,7 +161,7 @@ def test_filter_whose_name_is_gone_is_refused_until_it_exists_again(board: Board
     assert titles(board, "/cards?saved=Bugs") == ["broken"]
     ask(board, "PATCH", f"{board.flat}/labels/{label['id']}", {"name": "Defect"})
     for path in (f"{board.path}/cards", f"{board.flat}/cards", "/cards"):
-        status, message = refuse(board, "GET", f"{path}?saved=Bugs")
+        status, message = error(board, "GET", f"{path}?saved=Bugs")
         assert status == 400
         assert message.startswith("saved names a filter that is no longer valid: filter must be the id or")
     ask(board, "PATCH", f"{board.flat}/labels/{label['id']}", {"name": "BUG"})
@@ -180,8 +170,8 @@ def test_filter_whose_name_is_gone_is_refused_until_it_exists_again(board: Board
 
 def test_unknown_name_suggests_the_filters_that_the_caller_sees(board: Board, bob: Person):
     save(board, "My week")
-    assert "'My week'" in refuse(board, "GET", "/cards?saved=My%20weak")[1]
-    assert refuse(board, "GET", "/cards?saved=My%20weak", by=bob)[1] == (
+    assert "'My week'" in error(board, "GET", "/cards?saved=My%20weak")[1]
+    assert board.world.error(bob, "GET", "/cards?saved=My%20weak")[1] == (
         "saved must be the id of an existing item"
     )
 
@@ -213,8 +203,8 @@ def test_number_of_filters_is_limited(board: Board, bob: Person, monkeypatch):
     save(board, "c", by=bob, shared=True)
     path = f"{board.flat}/saved-filters"
     expected = (409, "a person has at most 2 own saved filters")
-    assert refuse(board, "POST", path, {"name": "c", "filter": MINE}) == expected
-    refused = refuse(board, "PATCH", f"{path}/{saved[0]['id']}", {"shared": True})
+    assert error(board, "POST", path, {"name": "c", "filter": MINE}) == expected
+    refused = error(board, "PATCH", f"{path}/{saved[0]['id']}", {"shared": True})
     assert refused == (409, "a workspace has at most 1 shared saved filters")
     assert ask(board, "PATCH", f"{path}/{saved[0]['id']}", {"projectId": board.project["id"]})["order"] == 0
     assert (contract.OWN_FILTERS_MAX, contract.SHARED_FILTERS_MAX) == (100, 200)
@@ -243,7 +233,7 @@ def test_guest_uses_the_shared_filters_of_their_projects(board: Board):
     assert titles(board, "/cards?saved=Here", guest) == []
     for name in ("Everywhere", "There"):
         for path in ("/cards", f"{board.flat}/cards", f"{board.path}/cards"):
-            assert refuse(board, "GET", f"{path}?saved={name}", by=guest)[0] == 400, (name, path)
+            assert board.world.error(guest, "GET", f"{path}?saved={name}")[0] == 400, (name, path)
 
 
 @pytest.mark.race

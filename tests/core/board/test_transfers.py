@@ -38,8 +38,7 @@ class Desk:
 
     def refusal(self, card: Any, who: Any = None, **body: Any) -> tuple[int, str]:
         path = f"{self.app.path}/cards/{card['id']}/transfer"
-        answer = self.world.call(who or self.ann, "POST", path, {"columnId": self.ops.column_ids[0], **body})
-        return answer.status, orjson.loads(answer.body)["message"]
+        return self.world.error(who or self.ann, "POST", path, {"columnId": self.ops.column_ids[0], **body})
 
     def add_structure(self, project: Project, labels: tuple[str, ...] = ("bug", "urgent")) -> None:
         for name in labels:

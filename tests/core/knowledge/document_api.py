@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import orjson
-
 from tests.support.world import Person, World
 
 Json = dict[str, Any]
@@ -74,9 +72,7 @@ class DocumentApi:
         self, method: str, path: str, body: Any = None, *, by: Person | None = None, **headers: str
     ) -> Any:
         """Send a request that must fail, and return its status and message."""
-        answer = self.world.call(by or self.ann, method, path, body, **headers)
-        assert answer.status >= 400, answer
-        return answer.status, orjson.loads(answer.body)["message"]
+        return self.world.error(by or self.ann, method, path, body, **headers)
 
     def notices(self, person: Person) -> list[str]:
         """Return the type and the document's title of each notification of a user, newest first."""

@@ -4,7 +4,6 @@ import functools
 from typing import Any
 
 import attrs
-import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -50,8 +49,7 @@ class Desk:
 
     def refusal(self, document: Any, to: Any, who: Any = None, **fields: Any) -> tuple[int, str]:
         path = f"{self.path(document)}/transfer"
-        answer = self.world.call(who or self.ann, "POST", path, target(to, **fields))
-        return answer.status, orjson.loads(answer.body)["message"]
+        return self.world.error(who or self.ann, "POST", path, target(to, **fields))
 
     def full_document(self) -> Any:
         """Create a document with a version, comments of which one is deleted, and a notification of bob."""

@@ -15,18 +15,13 @@ from stellary.contract.webhooks import WEBHOOKS_MAX
 from stellary.core import NOBODY, DeliveryResult
 from stellary.core.webhooks import access, outbox
 from tests.core.webhooks.webhook_api import URL, WebhookApi
-from tests.support.boards import ask, status
+from tests.support.boards import ask, error, status
 from tests.support.core_parts import HANDLERS, BatchSize, JobRunner, cards, paging
 from tests.support.each_case import for_each
 from tests.support.statements import count_statements
 from tests.support.tables import count_rows, webhooks
 from tests.support.tables import webhook_deliveries as deliveries
 from tests.support.world import at_once
-
-
-def problem(board, path, body, method="POST"):
-    answer = board.world.call(board.owner, method, path, body)
-    return answer.status, orjson.loads(answer.body)["message"]
 
 
 def test_secret_of_a_webhook_is_shown_once(board):
@@ -81,8 +76,8 @@ def test_webhook_that_is_deleted_during_its_update_is_not_found(board, monkeypat
     ],
 )
 def test_webhook_needs_a_public_url(board, url, message):
-    assert problem(board, f"{board.flat}/webhooks", {"url": url}) == (400, message)
-    assert problem(board, board.of_hook(board.hook()), {"url": url}, "PATCH") == (400, message)
+    assert error(board, "POST", f"{board.flat}/webhooks", {"url": url}) == (400, message)
+    assert error(board, "PATCH", board.of_hook(board.hook()), {"url": url}) == (400, message)
 
 
 def test_private_address_is_accepted_if_allowed(board):
@@ -114,7 +109,7 @@ def test_workspace_has_at_most_twenty_webhooks(board):
         return status(board, "POST", path, {"url": URL})
 
     assert Counter(at_once(*[make] * 4)) == {201: 2, 409: 2}
-    assert problem(board, path, {"url": URL}) == (409, "a workspace has at most 20 webhooks")
+    assert error(board, "POST", path, {"url": URL}) == (409, "a workspace has at most 20 webhooks")
 
 
 def test_activity_is_sent_once_and_signed(board):
@@ -251,7 +246,7 @@ def test_a_message_is_sent_again_with_the_same_id(board):
     path = f"{board.of_hook(hook)}/deliveries/{delivery['id']}/redeliver"
     again = ask(board, "POST", path)
     assert (again["status"], again["id"]) == ("pending", delivery["id"])
-    assert problem(board, path, None) == (409, "the message is being delivered already")
+    assert error(board, "POST", path) == (409, "the message is being delivered already")
     board.send()
     assert len({request.headers["webhook-id"] for request in board.requests}) == 1
     (delivery,) = board.deliveries(hook)
@@ -273,7 +268,7 @@ def test_body_of_a_delivered_message_is_deleted_after_a_day(board):
         assert [row["payload"] for row in board.deliveries(hook)] == [payload, failed["payload"]]
     path = f"{board.of_hook(hook)}/deliveries/"
     expected = (409, "the message was delivered more than a day ago, and its body was deleted")
-    assert problem(board, f"{path}{delivered['id']}/redeliver", None) == expected
+    assert error(board, "POST", f"{path}{delivered['id']}/redeliver") == expected
     assert ask(board, "POST", f"{path}{failed['id']}/redeliver")["payload"]
 
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import orjson
-
 from tests.support.world import Person, World
 
 Json = dict[str, Any]
@@ -102,6 +100,4 @@ class DraftApi:
     ) -> tuple[int, str]:
         """Send a request that must be rejected; return its status and message."""
         path = self.of(draft, step) if draft else self.path
-        answer = self.world.call(by or self.owner, "POST", path, body)
-        assert answer.status >= 400, answer
-        return answer.status, orjson.loads(answer.body)["message"]
+        return self.world.error(by or self.owner, "POST", path, body)

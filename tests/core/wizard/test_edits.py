@@ -17,7 +17,7 @@ from tests.support.core_parts import Text
 from tests.support.cpu_time import measure_cpu_time
 from tests.support.each_case import for_each
 from tests.support.tables import project_drafts
-from tests.support.world import at_once
+from tests.support.world import at_once, outcome
 
 TEXT = """Phase 1: Design (2 weeks)
 - Sketch
@@ -265,7 +265,7 @@ def test_each_request_is_one_step_of_undo(api, planned):
     assert edit(api, second, op("undo"))["roadmap"] == first["roadmap"]
     assert edit(api, second, op("undo"))["roadmap"] == planned["roadmap"] == api.read(planned)["roadmap"]
     answer = send(api, planned, op("undo"))
-    assert (answer.status, orjson.loads(answer.body)["code"]) == (409, "nothing_to_undo")
+    assert outcome(answer) == (409, "nothing_to_undo")
     # An id of a removed part is not used again.
     added = edit(api, planned, op("add", name="Party"))["roadmap"]["phases"][-1]["id"]
     assert added not in find_ids(second["roadmap"]).values()
@@ -295,7 +295,7 @@ def test_undo_brings_back_a_roadmap_that_was_generated_again(api, planned):
 def test_edit_names_the_version_it_is_for(api, planned):
     edit(api, planned, op("add", name="Party"))
     stale = send(api, planned, op("add", name="Test"), if_match=f'"{planned["version"]}"')
-    assert (stale.status, orjson.loads(stale.body)["code"]) == (412, "stale_version")
+    assert outcome(stale) == (412, "stale_version")
     assert send(api, planned, op("add", name="Test"), if_match=f'"{planned["version"] + 1}"').status == 200
 
 
