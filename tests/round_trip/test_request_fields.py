@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
+import attrs
 import orjson
 import pytest
 
@@ -70,17 +71,10 @@ def find_problems(permission_world: PermissionWorld, row: Row) -> dict[str, str]
 
 def find_problem(permission_world: PermissionWorld, row: Row, name: str) -> str | None:
     """Send a request with one field set; return how the field was ignored, or None if it was not."""
-    field = fields_of(row)[name]
     trial = _trial_of(row, name)
     conversation = Conversation(permission_world, row)
-    usual = _usual_body(permission_world, row, trial)
-    value = resolve(trial.value, permission_world)
-    if value is ...:
-        default = field.default if isinstance(field.default, bool) else None
-        value = sample_value(permission_world, name, field.type, usual.get(name, default))
-    if trial.prepare:
-        trial.prepare(conversation)
-    body = {**usual, name: value}
+    body = _prepare(conversation, trial, name)
+    value = body[name]
     if row.operation in BULK:
         body = {"cards": [body]}
     response = send(permission_world, row, CALLER, conversation.params, body=body)
@@ -106,6 +100,20 @@ def _trial_of(row: Row, name: str) -> FieldTrial:
     single = BULK.get(row.operation, row.operation)
     owners = (row.operation, single, single.partition(".")[0])
     return next(filter(None, (TRIALS.get(f"{owner}.{name}") for owner in owners)), FieldTrial())
+
+
+def _prepare(conversation: Conversation, trial: FieldTrial, name: str) -> dict[str, Any]:
+    """Prepare the trial of a field, and return the body with its value."""
+    permission_world, row = conversation.permission_world, conversation.row
+    usual = _usual_body(permission_world, row, trial)
+    value = resolve(trial.value, permission_world)
+    if value is ...:
+        field = fields_of(row)[name]
+        default = field.default if isinstance(field.default, bool) else None
+        value = sample_value(permission_world, name, field.type, usual.get(name, default))
+    if trial.prepare:
+        trial.prepare(conversation)
+    return {**usual, name: value}
 
 
 def _usual_body(permission_world: PermissionWorld, row: Row, trial: FieldTrial) -> dict[str, Any]:
@@ -165,6 +173,80 @@ def contains(actual: Any, expected: Any) -> bool:
             isinstance(actual, list) and len(actual) == len(expected) and all(map(contains, actual, expected))
         )
     return bool(actual == expected)
+
+
+# ---------------------------------------------------------------------------------------------- other fields, and repetitions
+
+PARTIAL = [
+    row
+    for row in UPDATES
+    if row.operation not in ("automations.toggle", "notifications.update_preferences")
+    and all(field.default is not attrs.NOTHING for field in fields_of(row).values())
+]
+"""Updates of which an empty one changes nothing. A toggle without a value is a change; preferences are stored as they are."""
+FOLLOWING: Mapping[str, set[str]] = {
+    "auth.update_me.name": {"user"},
+    "automations.update.action": {"actions", "ownerId"},
+    "automations.update.actions": {"action", "ownerId"},
+    "automations.update.conditions": {"ownerId"},
+    "automations.update.schedule": {"actions", "nextRunAt", "ownerId"},
+    "automations.update.trigger": {"ownerId"},
+    "cards.update.after": {"order"},
+    "cards.update.applyTo": {"recurrence"},
+    "cards.update.archived": {"order"},
+    # A rule of the project reacts.
+    "cards.update.assigneeId": {"completedAt", "status"},
+    "cards.update.before": {"order"},
+    "cards.update.checklist": {"checklistProgress"},
+    "cards.update.status": {"completedAt"},
+    "checklist.update.checked": {"done"},
+    "custom_fields.update.options": {"optionIds"},
+    "documents.update.contextId": {"projectId"},
+    "documents.update.contextType": {"projectId"},
+    "pilotage.update_priority.status": {"completedAt"},
+    "pilotage.update_todo.status": {"completedAt"},
+    "scopes.set_view.settings": {"views"},
+    "scopes.set_view.type": {"views"},
+}
+"""What else changes with a field."""
+NOT_REPEATED: Mapping[str, str] = {
+    "cards.update.checklist": "items without an id are new ones",
+    "custom_fields.update.optionIds": "options without an id are new ones",
+    "organizations.update.slug": "is part of the path",
+    "webhooks.update.active": "sets the time of the update",
+    "webhooks.update.events": "sets the time of the update",
+    "webhooks.update.url": "sets the time of the update",
+    "workspaces.update.slug": "is part of the path",
+}
+"""Fields that have another effect if they are sent again, with the reason."""
+
+
+@each_row(PARTIAL)
+def test_update_changes_only_given_fields_and_only_once(permission_world: PermissionWorld, row: Row):
+    wrong = {}
+    for name in fields_of(row):
+        key = f"{row.operation}.{name}"
+        if key in NOT_READ_BACK:
+            continue
+        with permission_world.sandbox.discard_changes():
+            conversation = Conversation(permission_world, row)
+            body = _prepare(conversation, _trial_of(row, name), name)
+            before = conversation.ask(row.operation, {})
+            after = conversation.ask(row.operation, body)
+            changed = {key for key in after if after[key] != before[key]} - {"version", "updatedAt"}
+            if others := changed - {*body} - FOLLOWING.get(key, set()):
+                wrong[name] = others
+            if key not in NOT_REPEATED and conversation.ask(row.operation, body) != after:
+                wrong[name] = "repeated"
+    assert wrong == {}
+
+
+@each_row(PARTIAL)
+def test_empty_update_changes_nothing(permission_world: PermissionWorld, row: Row):
+    with permission_world.sandbox.discard_changes():
+        conversation = Conversation(permission_world, row)
+        conversation.ask(row.operation, {})
+        assert permission_world.sandbox.find_changes() == []
 
 
 # ---------------------------------------------------------------------------------------------- clearing and records

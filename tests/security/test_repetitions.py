@@ -37,6 +37,7 @@ def repeat(permission_world: PermissionWorld, row: Row, params: PathParams | Non
         permission_world.sandbox.connection.execute(update(users).values(password_hash=None))
     first = send(permission_world, row, caller, params, idempotency_key="k")
     assert 200 <= first.status < 300, first.body
+    assert "idempotency-replayed" not in first.headers
     before = dump_rows(permission_world)
     again = send(permission_world, row, caller, params, idempotency_key="k")
     if SERVICES[row.operation].endpoint.keeps_secret:

@@ -95,10 +95,6 @@ def test_a_login_ends_after_a_week(world, clock):
     assert world.status(token, "GET", "/auth/me") == 401
 
 
-def test_an_empty_change_changes_nothing(world, ann):
-    assert world.ask(ann, "PATCH", "/auth/me", {}) == world.ask(ann, "GET", "/auth/me")
-
-
 # ---------------------------------------------------------------------------------------------- passwords
 
 

@@ -215,13 +215,6 @@ def test_a_deleted_workspace_takes_its_invitations_along(world, eng):
     assert accept(world, eng["eve"], token).status == 404
 
 
-def test_an_idempotency_key_repeats_the_deed_but_not_the_secret(world, eng):
-    path, body = f"{eng['at'].path}/members/invite", {"email": "eve@example.com"}
-    answers = [world.call(eng["ann"], "POST", path, body, idempotency_key="k") for _ in range(2)]
-    assert [outcome(answer) for answer in answers] == [(201, None), (409, "already_done")]
-    assert len(world.emails) == 1
-
-
 def test_concurrent_acceptances_succeed_once(world, eng):
     for number in range(5):
         person = world.person(f"new{number}")

@@ -62,14 +62,6 @@ def test_one_of_two_identities_is_unlinked(world):
     assert find_user_id(world, sign_in_as(world, "8")) == find_user_id(world, token)
 
 
-def test_identity_of_another_user_is_not_found(world, ann):
-    bob = sign_in_as(world, "9", "bob")
-    (identity,) = world.ask(bob, "GET", PATH)
-    assert world.ask(ann, "GET", PATH) == []
-    assert outcome(unlink(world, ann, identity)) == (404, "not_found")
-    assert len(world.ask(bob, "GET", PATH)) == 1
-
-
 @pytest.mark.race
 def test_concurrent_requests_leave_one_way_to_sign_in(world, rounds):
     for number in range(rounds):

@@ -56,12 +56,6 @@ def test_change_to_a_taken_slug_is_rejected(world, ann):
     assert world.status(ann, "GET", "/organizations/acme") == 200
 
 
-def test_an_empty_change_changes_nothing(world, clock, ann):
-    before = world.ask(ann, "POST", "/organizations", ACME)
-    clock.advance(clock.now - clock.now.replace(hour=0))
-    assert world.ask(ann, "PATCH", "/organizations/acme", {}) == before
-
-
 def test_a_personal_organization_stays(world):
     answer = world.call(world.person("ann"), "DELETE", "/organizations/ann")
     assert outcome(answer) == (409, "personal_workspace")

@@ -43,13 +43,6 @@ def test_an_admin_changes_roles(world, eng, who):
     assert roles(world, eng)["cid"] == ("admin", "reviewer")
 
 
-def test_omitted_field_is_unchanged(world, eng):
-    world.ask(eng["ann"], "PATCH", member(eng, "bob"), {"pilotageRole": "owner"})
-    assert roles(world, eng)["bob"] == ("admin", "owner")
-    world.ask(eng["ann"], "PATCH", member(eng, "bob"), {})
-    assert roles(world, eng)["bob"] == ("admin", "owner")
-
-
 @pytest.mark.parametrize("body", [{"role": "member"}, {"pilotageRole": "viewer"}])
 @pytest.mark.parametrize("who", ["ann", "bob", "boss"])
 def test_the_owner_of_the_workspace_stays_admin_and_pilotage_owner(world, eng, who, body):

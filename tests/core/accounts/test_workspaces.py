@@ -87,11 +87,6 @@ def test_change_to_a_taken_slug_is_rejected(world, acme):
     assert world.status(acme["cid"], "PATCH", "/orgs/acme/workspaces/ops", {"slug": "eng"}) == 409
 
 
-def test_an_empty_change_changes_nothing(world, acme):
-    before = world.ask(acme["cid"], "GET", "/orgs/acme/workspaces/eng")
-    assert world.ask(acme["cid"], "PATCH", "/orgs/acme/workspaces/eng", {}) == before
-
-
 def test_an_admin_of_the_organization_does_not_delete_it_but_its_owners_do(world, acme):
     eng = "/orgs/acme/workspaces/eng"
     assert world.status(acme["bob"], "DELETE", eng) == 403

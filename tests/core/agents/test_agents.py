@@ -69,18 +69,6 @@ def test_invalid_agent_is_refused(board: AgentApi, body, message):
         assert found.startswith(message)
 
 
-def test_update_changes_only_given_fields(board: AgentApi):
-    agent = board.agent(projectIds=[board.project["id"]])
-    assert board.change(agent) == agent
-    fields = {
-        "tools": ["add_comment"],
-        "projectIds": None,
-        "rateLimit": {"maxActions": 3, "windowSeconds": 9},
-    }
-    after = board.change(agent, **fields)
-    assert after == agent | fields | {"updatedAt": after["updatedAt"]}
-
-
 @pytest.mark.slow("creates a hundred agents")
 def test_a_workspace_has_a_hundred_agents_and_an_agent_twenty_tokens(board: AgentApi):
     agent = board.agent()

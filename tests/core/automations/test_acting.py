@@ -454,13 +454,6 @@ def test_change_whose_rules_cannot_become_jobs_is_refused(postgres_core):
 # ------------------------------------------------------------------------------------------------- traces
 
 
-def test_traces_are_listed_by_the_page_newest_first(board):
-    rule = board.rule("task_created", "set_priority", priority="high")
-    for number in range(3):
-        board.card(str(number))
-    assert [trace["target"]["cardTitle"] for trace in board.traces(rule, "limit=2")] == ["2", "1"]
-
-
 def test_the_oldest_traces_are_forgotten(board, monkeypatch):
     monkeypatch.setattr(traces.LIMIT, "every", 1)
     rule = board.rule("task_created", "set_priority", priority="high")

@@ -4,8 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-NOWHERE = "f" * 24
-
 
 def names(api):
     columns = api.columns()
@@ -21,14 +19,6 @@ def lane(api):
     for column in old:
         api.ask("DELETE", f"/columns/{column['id']}")
     return ids
-
-
-def test_created_column_has_all_given_fields(api):
-    sent = {"name": "Review", "cardStatus": "in_progress", "wipLimit": 3}
-    column = api.ask("POST", "/columns", sent)
-    derived = {"projectId": api.project["id"], "scopeId": api.columns()[0]["scopeId"], "order": 3}
-    assert column == column | sent | derived | {"cardCount": 0, "cardEstimate": None}
-    assert api.columns()[3] == column
 
 
 def test_column_adds_up_the_estimates_of_its_unarchived_cards(api, lane):
@@ -52,16 +42,6 @@ def test_position_beyond_the_end_is_the_end(api, lane):
     assert names(api) == "a b c d x"
 
 
-def test_update_changes_only_given_fields(api, lane):
-    before = api.columns()[1]
-    changed = api.ask("PATCH", f"/columns/{lane['b']}", {"wipLimit": 2})
-    assert changed == before | {"wipLimit": 2, "updatedAt": changed["updatedAt"]}
-
-
-def test_update_without_changes_leaves_the_column_unchanged(api, lane):
-    assert api.ask("PATCH", f"/columns/{lane['a']}", {"name": "a", "order": 0}) == api.columns()[0]
-
-
 def test_status_of_a_column_is_for_cards_that_enter_later(api, lane):
     card = api.card(lane["a"])["id"]
     api.ask("PATCH", f"/columns/{lane['a']}", {"cardStatus": "done"})
@@ -78,13 +58,6 @@ def test_column_counts_the_cards_that_stand_in_it(api, lane):
 def test_columns_of_one_scope(api, lane):
     scope = api.columns()[0]["scopeId"]
     assert api.ask("GET", f"/columns?scopeId={scope}") == api.columns()
-    status, message = api.error("GET", f"/columns?scopeId={NOWHERE}")
-    assert (status, message) == (400, "scopeId must be the id of an existing item")
-
-
-def test_columns_by_the_page(api, lane):
-    api.ask("PATCH", f"/columns/{lane['d']}", {"order": 0})
-    assert [column["name"] for column in api.ask("GET", "/columns?limit=3")] == ["a", "b", "c"]
 
 
 def test_empty_column_is_deleted_and_leaves_no_gap(api, lane):

@@ -97,17 +97,6 @@ def test_archived_projects_can_be_filtered(api):
     assert projects(api, "archived=false") == ["second"]
 
 
-def test_update_changes_only_given_fields(api):
-    changed = api.ask("PATCH", "", {"name": "Q2 Launch"})
-    assert changed == api.project | {"name": "Q2 Launch", "updatedAt": changed["updatedAt"]}
-    assert api.ask("GET") == changed
-
-
-def test_update_without_changes_leaves_the_project_unchanged(api):
-    assert api.ask("PATCH", "", {}) == api.project
-    assert api.ask("PATCH", "", {"name": "Q1 Launch"}) == api.project
-
-
 def test_project_is_deleted_with_all_that_is_in_it(api):
     card = api.card(api.columns()[0]["id"], checklist=[{"title": "a"}])["id"]
     api.ask("POST", f"/cards/{card}/comments", {"content": "x"})

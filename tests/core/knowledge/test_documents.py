@@ -211,12 +211,6 @@ def test_list_has_no_content(api):
     assert b'"content"' not in api.world.call(api.ann, "GET", api.path).body
 
 
-def test_update_without_changes_keeps_the_document(api):
-    document = api.document(content=content("a"), tags=["x"])
-    assert api.change(document) == document
-    assert api.change(document, title="Plan", content=content("a"), tags=["x"], parentId=None) == document
-
-
 def test_a_stale_version_is_refused(api):
     document = api.document()
     answer = api.world.call(api.ann, "PATCH", api.of(document), {"content": content("a")}, if_match='"1"')

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from stellary.core.notifications.feed import FIRST_ID
-from tests.support.boards import Board, status
+from tests.support.boards import Board
 from tests.support.core_parts import paging, system_clock
 from tests.support.forms import FORM, form
 from tests.support.statements import count_statements
@@ -129,9 +129,6 @@ def test_filters_are_combined(board, ann, bob):
     assert types(board, f"{of_card}&type=comment_added") == ["comment_added"] * 2
     assert types(board, f"{of_card}&type=comment_added&actorId={bob.id}") == ["comment_added"]
     assert types(board, f"actorId={bob.id}") == ["card_created", "comment_added", "comment_added"]
-    for query in ("actorId=nobody", f"cardId={'a' * 24}"):
-        assert status(board, "GET", f"{board.path}/activity?{query}") == 400
-    assert status(board, "GET", f"{board.path}/activity?type=nonsense") == 400
 
 
 def test_fifty_are_listed_if_nothing_else_is_asked_for(board):
@@ -144,10 +141,9 @@ def test_fifty_are_listed_if_nothing_else_is_asked_for(board):
 
 def test_other_projects_have_feeds_of_their_own(board, ann):
     other = Board(board.world, ann, board.workspace)
-    card = other.card()
+    other.card()
     assert types(other) == ["project_created", "card_created"]
     assert types(board) == ["project_created"]
-    assert status(board, "GET", f"{board.path}/activity?cardId={card['id']}") == 400
 
 
 def test_number_of_statements_does_not_depend_on_the_length_of_the_feed(board):

@@ -9,7 +9,6 @@ from sqlalchemy import text
 from stellary.contract.errors import ServerError
 from stellary.core import NOBODY
 from stellary.core.pilotage import rules
-from tests.core.pilotage.pilotage_api import PilotageApi
 from tests.support.boards import ask
 from tests.support.each_case import for_each
 
@@ -334,12 +333,6 @@ def test_approval_by_a_demoted_user_is_not_applied(api):
     action = api.approve("create_todo", label="x", by=boss)
     ask(api, "PATCH", f"{api.workspace.organization.path}/members/{boss.id}", {"role": "member"})
     assert api.action(action)["status"] == "suggested"
-
-
-def test_action_of_another_workspace_is_not_found(api):
-    PilotageApi(api.world, api.person("eve")).approve("create_todo", label="x")
-    assert api.error("GET", "actions/act-001") == (404, "Action not found", "not_found")
-    assert api.error("POST", "actions/act-001/apply")[0] == 404
 
 
 # ---------------------------------------------------------------------------------------------- who is told

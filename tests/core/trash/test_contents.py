@@ -46,13 +46,6 @@ def test_each_table_that_is_left_out_exists():
     assert LEFT_OUT.keys() <= metadata.tables.keys()
 
 
-def test_filter_by_an_unknown_project_is_refused(trash_api):
-    card = trash_api.card()
-    trash_api.ask("DELETE", f"/cards/{card['id']}")
-    for project_id, status in ((trash_api.project.id, 200), ("0" * 24, 400)):
-        assert trash_api.status("GET", f"{trash_api.trash}?projectId={project_id}") == status
-
-
 def test_size_of_an_item_includes_its_files(trash_api):
     card = trash_api.card("with a file")
     trash_api.attach(card, b"x" * 10_000)
