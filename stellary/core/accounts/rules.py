@@ -71,8 +71,10 @@ class ProjectSight:
         """Return whether the caller sees a project, and what is in it; or, for None, what is in no project."""
         if project_id is None:
             return self.sees_outside
-        return project_id not in self.hidden and all(
-            ids is None or project_id in ids for ids in (self.only, self.guest_projects)
+        return (
+            project_id not in self.hidden
+            and (self.only is None or project_id in self.only)
+            and (self.guest_projects is None or project_id in self.guest_projects)
         )
 
     def sees_all(self, project_ids: Iterable[str] | None) -> bool:

@@ -125,11 +125,15 @@ class ConnectionPool:
         self, options: ConnectionOptions, schema: str | None
     ) -> tuple[ConnectionOptions, CoreConnection | None]:
         """Remove an idle connection, best one with the same schema, since PostgreSQL plans all statements again for another one."""
-        positions = [index for index, (_, idle) in enumerate(self._idle) if idle.schema == schema]
-        # Setting options takes as long as a statement, so a connection that has them already is preferred.
-        equal = [index for index in positions if self._idle[index][0] is options]
-        if positions:
-            return self._idle.pop(equal[0] if equal else positions[-1])
+        found: int | None = None
+        for index, (present, idle) in enumerate(self._idle):
+            if idle.schema == schema:
+                found = index
+                if present is options:
+                    # Setting options takes as long as a statement.
+                    break
+        if found is not None:
+            return self._idle.pop(found)
         if self._idle and len(self._idle) + self._in_use >= self._size:
             # The one that was used the longest time ago.
             return self._idle.pop(0)

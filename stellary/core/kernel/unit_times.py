@@ -77,7 +77,8 @@ class UnitTimes:
         self.seconds = now - self.begun_at
         if self._settled_at:
             self.committed = now - self._settled_at
-        self._count()
+        if self._connection is not None:
+            self._count()
         self.operation = self._uow.operation
         # The observers may keep the times, and not the unit.
         self._uow = None
