@@ -13,6 +13,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import stellary
+from stellary.contract.fields import field_names
+from stellary.contract.wire import DatedItem
 from tools.handles import list_methods, read_handles
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -148,7 +150,8 @@ def _values() -> Iterator[str]:
     for name in stellary.__all__:
         home = stellary._HOMES[name]  # noqa: SLF001 - of this package
         if home.startswith("stellary.contract.") and not home.endswith((".errors", ".unset")):
-            yield from _show(f"{home}.{name}", {})
+            inherited = [] if not issubclass(getattr(stellary, name), DatedItem) else field_names(DatedItem)
+            yield from _show(f"{home}.{name}", {"inherited_members": [*inherited]} if inherited else {})
 
 
 def _core() -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from stellary.contract.endpoint import Collection
@@ -10,12 +9,12 @@ from stellary.contract.limits import Name
 from stellary.contract.pilotage import Headline
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
 from stellary.contract.refs import ActiveDocRef, WorkspaceRef
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Request, Unset
 
 SourceType = Literal["product", "tech", "sprint", "ops"]
 
 
-class ActiveDoc(Value):
+class ActiveDoc(DatedItem):
     """A registered document.
 
     Attributes:
@@ -23,13 +22,10 @@ class ActiveDoc(Value):
         owner: The name of the responsible person.
     """
 
-    id: str
     title: str
     owner: str | None
     source_type: SourceType | None
     created_by_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class CreateDoc(Request):

@@ -9,7 +9,7 @@ from stellary.contract.endpoint import Collection, creates, lists
 from stellary.contract.limits import Id, Items, Length, Name, Range, Secret, Slug
 from stellary.contract.policies import AGENT_TOKENS, AGENTS_ADMIN, AGENTS_READ
 from stellary.contract.refs import AgentRef, AgentTokenRef, WorkspaceRef
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Request, Unset, Value
 
 AGENTS_MAX = 100
 AGENT_TOKENS_MAX = 20
@@ -43,7 +43,7 @@ class RateLimit(Value):
     window_seconds: int
 
 
-class Agent(Value):
+class Agent(DatedItem):
     """A program that works in a workspace. Its changes carry its id and name.
 
     Attributes:
@@ -55,7 +55,6 @@ class Agent(Value):
         created_by_id: The id of the user who created the agent.
     """
 
-    id: str
     workspace_id: str
     name: str
     slug: str
@@ -68,8 +67,6 @@ class Agent(Value):
     model: str | None
     status: AgentStatus
     created_by_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class AgentToken(Value):

@@ -10,7 +10,7 @@ from stellary.contract.limits import Id, Items, Length, Name
 from stellary.contract.policies import AUTOMATIONS_READ, PROJECT_MANAGE
 from stellary.contract.proposed_actions import ActionReference
 from stellary.contract.refs import AutomationRef, ProjectRef
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Request, Unset, Value
 
 RULES_MAX = 100
 ACTIONS_MAX = 10
@@ -52,7 +52,7 @@ class AutomationSchedule(Value):
     cards: dict[str, Any] | None
 
 
-class Automation(Value):
+class Automation(DatedItem):
     """An automation rule of a project.
 
     Attributes:
@@ -68,7 +68,6 @@ class Automation(Value):
         owner_id: The id of the user with whose rights the rule runs: the last one to change its behavior or enable it.
     """
 
-    id: str
     project_id: str
     name: str
     trigger: str
@@ -82,8 +81,6 @@ class Automation(Value):
     schedule: AutomationSchedule | None
     next_run_at: datetime | None
     owner_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class TriggerField(Value):

@@ -11,7 +11,7 @@ from stellary.contract.limits import Id, Items, Length, Named, Pattern, Place, R
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE, CARDS_READ
 from stellary.contract.recurrences import CardRecurrence, Recurrence
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref, WorkspaceRef
-from stellary.contract.wire import UNSET, Paged, PageLimit, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Paged, PageLimit, Request, Unset, Value
 
 TITLE_MAX = 500
 DESCRIPTION_MAX = 5000
@@ -41,7 +41,7 @@ FieldFilter = Annotated[
 FieldFilters = Annotated[list[FieldFilter], Items(1, FIELD_FILTERS_MAX)]
 
 
-class Card(Value):
+class Card(DatedItem):
     """A work item.
 
     Attributes:
@@ -56,7 +56,6 @@ class Card(Value):
         estimate: The estimated work, in the ``estimateUnit`` of the project; None if it is not estimated.
     """
 
-    id: str
     key: str
     number: int
     title: str
@@ -81,8 +80,6 @@ class Card(Value):
     attachment_count: int
     recurrence: CardRecurrence | None
     version: int
-    created_at: datetime
-    updated_at: datetime
     estimate: float | None = None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from stellary.contract.cards import CardStatus, DroppedReference, Missing
@@ -17,12 +16,12 @@ from stellary.contract.endpoint import (
 from stellary.contract.limits import Id, Name, Place, Range
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ColumnRef, ProjectRef
-from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Paged, Request, Unset, Value
 
 WipLimit = Annotated[int, Range(1, 10_000)]
 
 
-class Column(Value):
+class Column(DatedItem):
     """A workflow stage of a scope's board.
 
     Attributes:
@@ -33,7 +32,6 @@ class Column(Value):
         card_estimate: The sum of the estimates of these cards; None if none of them is estimated.
     """
 
-    id: str
     name: str
     project_id: str
     scope_id: str
@@ -41,8 +39,6 @@ class Column(Value):
     card_status: CardStatus | None
     wip_limit: int | None
     card_count: int
-    created_at: datetime
-    updated_at: datetime
     card_estimate: float | None = None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from stellary.contract.cards import Card
@@ -10,7 +9,7 @@ from stellary.contract.endpoint import Collection, Deleted, deletes, updates
 from stellary.contract.limits import Items, Length, Name, Whole
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Request, Unset
 
 OPTIONS_MAX = 100
 TEXT_MAX = 5000
@@ -21,7 +20,7 @@ Options = Annotated[list[Annotated[str, Length(1, 100)]], Items(0, OPTIONS_MAX)]
 OptionIds = Annotated[list[Annotated[str, Length(0, 24)]], Items(0, OPTIONS_MAX)]
 
 
-class CustomField(Value):
+class CustomField(DatedItem):
     """The definition of a field that every card of the project has.
 
     Attributes:
@@ -29,15 +28,12 @@ class CustomField(Value):
         option_ids: The id of each option, in the same order. An option keeps its id when it is renamed or moved.
     """
 
-    id: str
     project_id: str
     name: str
     type: FieldType
     options: list[str]
     option_ids: list[str]
     required: bool
-    created_at: datetime
-    updated_at: datetime
 
 
 class CreateCustomField(Request):

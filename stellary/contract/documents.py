@@ -15,7 +15,7 @@ from stellary.contract.policies import (
 )
 from stellary.contract.refs import DocumentRef, DocumentVersionRef, WorkspaceRef
 from stellary.contract.rich_text import Content, ContentFormat
-from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Paged, Request, Unset, Value
 
 TAGS_MAX = 20
 
@@ -31,7 +31,7 @@ Tags = Annotated[list[Tag], Items(0, TAGS_MAX), Different()]
 ReviewNotes = Annotated[str, Length(1, 5000)]
 
 
-class DocumentSummary(Value):
+class DocumentSummary(DatedItem):
     """A document without its content, as in lists.
 
     Attributes:
@@ -49,7 +49,6 @@ class DocumentSummary(Value):
         version: Increases with every change; the document's ``ETag``, for use with ``If-Match``.
     """
 
-    id: str
     title: str
     doc_type: DocType
     context_type: ContextType
@@ -67,8 +66,6 @@ class DocumentSummary(Value):
     submitted_at: datetime | None
     reviewed_at: datetime | None
     version: int
-    created_at: datetime
-    updated_at: datetime
 
 
 class Document(DocumentSummary):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from stellary.contract.endpoint import Collection, Deleted, creates, deletes
 from stellary.contract.limits import Length, Pattern
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Request, Unset
 
 NAME_MAX = 50
 LabelName = Annotated[str, Length(1, NAME_MAX)]
@@ -17,15 +16,12 @@ Color = Annotated[str, Pattern("#[0-9a-fA-F]{6}", "must be a colour such as #22c
 DEFAULT_COLOR = "#6b7280"
 
 
-class Label(Value):
+class Label(DatedItem):
     """A tag for a project's cards. Its name is unique in the project, ignoring case."""
 
-    id: str
     project_id: str
     name: str
     color: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class CreateLabel(Request):

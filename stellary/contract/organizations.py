@@ -18,7 +18,7 @@ from stellary.contract.policies import (
 )
 from stellary.contract.refs import OrganizationMemberRef, OrganizationRef, Ref
 from stellary.contract.roles import MemberRole, OrganizationRole, WorkspaceRole
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Request, Unset, Value
 
 
 class EndedRights(Value):
@@ -49,7 +49,7 @@ class MemberRemoved(Ok):
     ended: EndedRights
 
 
-class Organization(Value):
+class Organization(DatedItem):
     """A top-level container of workspaces and members.
 
     Attributes:
@@ -57,13 +57,10 @@ class Organization(Value):
         my_role: The caller's role.
     """
 
-    id: str
     name: str
     slug: str
     owner_id: str
     my_role: OrganizationRole
-    created_at: datetime
-    updated_at: datetime
 
 
 class OrganizationMember(Value):

@@ -12,7 +12,7 @@ from stellary.contract.endpoint import Collection, creates, lists
 from stellary.contract.limits import Id, Length, Name
 from stellary.contract.policies import PILOTAGE_DELETE, PILOTAGE_READ, PILOTAGE_WRITE
 from stellary.contract.refs import MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
-from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Paged, Request, Unset
 
 MissionStatus = Literal["to_launch", "in_progress", "blocked", "done"]
 PilotagePriorityStatus = Literal["active", "done"]
@@ -23,7 +23,7 @@ Reason = Annotated[str, Length(0, 200)]
 Impact = Annotated[str, Length(0, 2_000)]
 
 
-class Mission(Value):
+class Mission(DatedItem):
     """A goal of the workspace.
 
     Attributes:
@@ -33,35 +33,29 @@ class Mission(Value):
         completed_at: When the mission was completed; None unless it is ``done``.
     """
 
-    id: str
     objective: str
     module: str | None
     status: MissionStatus
     blocked_reason: str | None
     completed_at: datetime | None
     created_by_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
-class PilotagePriority(Value):
+class PilotagePriority(DatedItem):
     """A current priority of the workspace. Three or four are recommended; there is no limit.
 
     Attributes:
         id: ``p-001``.
     """
 
-    id: str
     label: str
     module: str | None
     status: PilotagePriorityStatus
     completed_at: datetime | None
     created_by_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
-class Todo(Value):
+class Todo(DatedItem):
     """A task, optionally linked to a mission or a priority.
 
     Attributes:
@@ -69,18 +63,15 @@ class Todo(Value):
         mission_id, priority_id: The linked mission and priority; None if there is none or it was deleted.
     """
 
-    id: str
     label: str
     mission_id: str | None
     priority_id: str | None
     status: TodoStatus
     completed_at: datetime | None
     created_by_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
-class Decision(Value):
+class Decision(DatedItem):
     """A recorded decision. Decisions cannot be changed or deleted.
 
     Attributes:
@@ -88,12 +79,9 @@ class Decision(Value):
         impact: The consequences of the decision.
     """
 
-    id: str
     title: str
     impact: str | None
     created_by_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class CreateMission(Request):

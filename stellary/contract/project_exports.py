@@ -17,7 +17,7 @@ from stellary.contract.refs import ProjectRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ScopeView, ViewType
-from stellary.contract.wire import JsonObject, Value
+from stellary.contract.wire import DatedItem, JsonObject, Value
 
 Format = Literal["stellary.project/1"]
 FORMAT: Final[Format] = "stellary.project/1"
@@ -195,7 +195,7 @@ class FileCard(Value):
     recurrence: FileRecurrence | None
 
 
-class FileDocument(Value):
+class FileDocument(DatedItem):
     """A document of the project, or of one of its scopes.
 
     Attributes:
@@ -205,7 +205,6 @@ class FileDocument(Value):
         content: A TipTap document.
     """
 
-    id: str
     title: str
     doc_type: DocType
     scope_id: str | None
@@ -215,8 +214,6 @@ class FileDocument(Value):
     author: FilePerson
     content: dict[str, Any]
     comments: list[FileComment]
-    created_at: datetime
-    updated_at: datetime
 
 
 class FileAction(Value):

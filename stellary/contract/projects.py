@@ -23,7 +23,7 @@ from stellary.contract.policies import (
 from stellary.contract.refs import ProjectMemberRef, ProjectRef, TemplateRef, WorkspaceRef
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import Scope
-from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Paged, Request, Unset, Value
 
 TEMPLATES_MAX = 100
 """The maximum number of templates of a workspace."""
@@ -36,7 +36,7 @@ ProjectDescription = Annotated[str, Length(0, 5000)]
 ProjectKey = Annotated[str, Pattern("[A-Z]{2,6}", "must be 2 to 6 capital letters")]
 
 
-class Project(Value):
+class Project(DatedItem):
     """A board with its columns and cards.
 
     Attributes:
@@ -48,15 +48,12 @@ class Project(Value):
         estimate_unit: The unit of its cards' estimates. They stay as they are if it changes.
     """
 
-    id: str
     name: str
     description: str | None
     key: str
     workspace_id: str
     archived: bool
     member_count: int
-    created_at: datetime
-    updated_at: datetime
     member_role: OthersRole = "editor"
     visibility: Visibility = "workspace"
     estimate_unit: EstimateUnit = "points"

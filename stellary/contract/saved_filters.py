@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from stellary.contract.cards import Filter
 from stellary.contract.endpoint import Collection
 from stellary.contract.limits import Id, Name, Place
 from stellary.contract.policies import BOARD_READ, FILTER_CREATE, WORKSPACE_AUTHOR
 from stellary.contract.refs import SavedFilterRef, WorkspaceRef
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Request, Unset
 
 OWN_FILTERS_MAX = 100
 SHARED_FILTERS_MAX = 200
 
 
-class SavedFilter(Value):
+class SavedFilter(DatedItem):
     """A condition for cards that lists take by its name: ``saved=My week``.
 
     Attributes:
@@ -27,7 +25,6 @@ class SavedFilter(Value):
         created_by_id: The owner, who alone sees the filter unless it is shared.
     """
 
-    id: str
     workspace_id: str
     project_id: str | None
     name: str
@@ -35,8 +32,6 @@ class SavedFilter(Value):
     shared: bool
     order: int
     created_by_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class CreateSavedFilter(Request):

@@ -11,7 +11,7 @@ from stellary.contract.endpoint import Collection, Deleted, deletes
 from stellary.contract.limits import Id, Items, Length, Name, Place
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import ProjectRef, ScopeRef
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Request, Unset, Value
 
 ViewType = Literal["kanban", "list", "calendar", "roadmap", "stats"]
 VIEW_TYPES: tuple[ViewType, ...] = get_args(ViewType)
@@ -33,7 +33,7 @@ class ScopeView(Value):
     settings: dict[str, Any]
 
 
-class Scope(Value):
+class Scope(DatedItem):
     """A work package of a project.
 
     Attributes:
@@ -45,7 +45,6 @@ class Scope(Value):
         columns: Ordered by position.
     """
 
-    id: str
     project_id: str
     name: str
     description: str | None
@@ -56,8 +55,6 @@ class Scope(Value):
     active_view: ViewType
     views: list[ScopeView]
     columns: list[Column]
-    created_at: datetime
-    updated_at: datetime
 
 
 class ScopeColumn(Request):

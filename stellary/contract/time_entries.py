@@ -10,7 +10,7 @@ from stellary.contract.limits import Id, Length, Named, Range
 from stellary.contract.policies import BOARD_READ, TIME_AUTHOR, TIME_WRITE
 from stellary.contract.refs import CardRef, FlatCardRef, ProjectRef, TimeEntryRef
 from stellary.contract.scope_views import Day
-from stellary.contract.wire import UNSET, Paged, PageLimit, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Paged, PageLimit, Request, Unset, Value
 
 MINUTES_MAX = 1440
 EXPORTED_MAX = 10_000
@@ -20,7 +20,7 @@ Minutes = Annotated[int, Range(1, MINUTES_MAX)]
 Note = Annotated[str, Length(1, 500)]
 
 
-class TimeEntry(Value):
+class TimeEntry(DatedItem):
     """The time that a user has spent on a card on one day.
 
     Attributes:
@@ -28,7 +28,6 @@ class TimeEntry(Value):
         card_key, card_title: The key and the title of the card.
     """
 
-    id: str
     project_id: str
     card_id: str
     card_key: str
@@ -38,8 +37,6 @@ class TimeEntry(Value):
     minutes: int
     day: Day
     note: str | None
-    created_at: datetime
-    updated_at: datetime
 
 
 class Timer(Value):

@@ -10,7 +10,7 @@ from stellary.contract.endpoint import Collection, creates
 from stellary.contract.limits import Items, Length, Secret
 from stellary.contract.policies import WORKSPACE_ADMIN
 from stellary.contract.refs import DeliveryRef, WebhookRef, WorkspaceRef
-from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Paged, Request, Unset, Value
 
 WEBHOOKS_MAX = 20
 URL_MAX = 2_000
@@ -20,7 +20,7 @@ WebhookUrl = Annotated[str, Length(1, URL_MAX)]
 WebhookEvents = Annotated[list[ActivityType], Items(0, 100)]
 
 
-class Webhook(Value):
+class Webhook(DatedItem):
     """A URL that receives the activity of a workspace.
 
     Attributes:
@@ -28,14 +28,11 @@ class Webhook(Value):
         active: Whether messages are sent at present.
     """
 
-    id: str
     workspace_id: str
     url: str
     events: list[ActivityType]
     active: bool
     created_by_id: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class CreatedWebhook(Webhook):

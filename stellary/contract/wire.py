@@ -25,6 +25,7 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire_types import (
     LIMIT_MAX,
     MOMENT_WITHOUT_ZONE,
+    DatedItem,
     Follow,
     Listing,
     Paged,
@@ -43,6 +44,7 @@ __all__ = [
     "LIMIT_MAX",
     "MOMENT_WITHOUT_ZONE",
     "UNSET",
+    "DatedItem",
     "Follow",
     "Listing",
     "PageLimit",

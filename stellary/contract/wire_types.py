@@ -159,19 +159,23 @@ class _Fields(tuple["attrs.Attribute[object]", ...]):
 
 
 def _build_fields(cls: type) -> type:
-    is_value = issubclass(cls, Value)
-    options: Any = (
-        {"getstate_setstate": False} if is_value else {"field_transformer": _keep_inherited_positions}
-    )
-    built: Any = attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False, **options)(cls)
+    options: Any = {"getstate_setstate": False} if issubclass(cls, Value) else {}
+    options |= {"weakref_slot": False, "field_transformer": _order_fields}
+    built: Any = attrs.frozen(kw_only=True, eq=False, repr=False, **options)(cls)
     # attrs has created a class for the fields of this one, with a property for each of them, which takes 4 KB.
     built.__attrs_attrs__ = _Fields(built.__attrs_attrs__)
     return typing.cast("type", built)
 
 
-def _keep_inherited_positions(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """Return the fields with redeclared ones, such as an inherited one that becomes required, in their old positions."""
+def _order_fields(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """Return the fields with redeclared ones, such as an inherited one that becomes required, in their old positions.
+
+    The times of a ``DatedItem`` stand behind all that its class requires.
+    """
     inherited = [field.name for base in cls.__bases__ if attrs.has(base) for field in attrs.fields(base)]
+    if inherited and DatedItem in cls.__bases__:
+        times = ("created_at", "updated_at")
+        return sorted(fields, key=lambda field: (field.default is not attrs.NOTHING, field.name in times))
     positions = {name: position for position, name in enumerate(inherited)}
     return sorted(fields, key=lambda field: positions.get(field.name, len(inherited)))
 
@@ -244,6 +248,17 @@ def dump(data: Any, convert: Callable[[object], object] = as_dict) -> bytes:
         convert: Turns one level of an object into what orjson can write. Default: ``as_dict``.
     """
     return orjson.dumps(data, default=convert, option=_DUMP)
+
+
+class DatedItem(Value):
+    """An item with an id, and with the times of its creation and of its last change.
+
+    Responses have the id first, and the times behind the other fields that are always set.
+    """
+
+    id: str
+    created_at: datetime
+    updated_at: datetime
 
 
 class Paged(Request):

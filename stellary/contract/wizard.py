@@ -18,7 +18,7 @@ from stellary.contract.policies import DRAFT_AUTHOR, DRAFTS
 from stellary.contract.projects import Project
 from stellary.contract.refs import DraftRef, WorkspaceRef
 from stellary.contract.roles import Visibility
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Request, Unset, Value
 
 DRAFT_DESCRIPTION_MAX = 100_000
 DOCUMENTS_MAX = 20
@@ -144,7 +144,7 @@ class Roadmap(Value):
     not_understood: list[NotUnderstood]
 
 
-class DraftSummary(Value):
+class DraftSummary(DatedItem):
     """A draft without its texts, as in lists.
 
     Attributes:
@@ -156,7 +156,6 @@ class DraftSummary(Value):
             ``private``, only its author and the admins of the workspace.
     """
 
-    id: str
     workspace_id: str
     name: str
     stage: DraftStage
@@ -165,8 +164,6 @@ class DraftSummary(Value):
     project_id: str | None
     created_by_id: str
     version: int
-    created_at: datetime
-    updated_at: datetime
     visibility: Visibility = "workspace"
 
 

@@ -25,12 +25,12 @@ from stellary.contract.refs import (
     WorkspacesRef,
 )
 from stellary.contract.roles import PilotageRole, ProjectRole, WorkspaceRole
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Request, Unset, Value
 
 Cycle = Annotated[str, Length(1, 50)]
 
 
-class Workspace(Value):
+class Workspace(DatedItem):
     """A container for projects and pilotage inside an organization.
 
     Attributes:
@@ -41,7 +41,6 @@ class Workspace(Value):
         pilotage_cycle: The name of the current pilotage cycle; ``v1`` until it is changed. Empty for guests.
     """
 
-    id: str
     name: str
     slug: str
     organization_id: str
@@ -50,8 +49,6 @@ class Workspace(Value):
     my_role: WorkspaceRole
     my_pilotage_role: PilotageRole
     pilotage_cycle: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class WorkspaceMember(Value):
