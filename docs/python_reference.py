@@ -14,7 +14,7 @@ from mkdocs.structure.files import File, Files
 
 import stellary
 from stellary.contract.fields import field_names
-from stellary.contract.wire import DatedItem
+from stellary.contract.wire import DatedItem, RecordedItem
 from tools.handles import list_methods, read_handles
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -150,8 +150,9 @@ def _values() -> Iterator[str]:
     for name in stellary.__all__:
         home = stellary._HOMES[name]  # noqa: SLF001 - of this package
         if home.startswith("stellary.contract.") and not home.endswith((".errors", ".unset")):
-            inherited = [] if not issubclass(getattr(stellary, name), DatedItem) else field_names(DatedItem)
-            yield from _show(f"{home}.{name}", {"inherited_members": [*inherited]} if inherited else {})
+            is_recorded = issubclass(getattr(stellary, name), RecordedItem)
+            inherited = {"inherited_members": [*field_names(DatedItem)]} if is_recorded else {}
+            yield from _show(f"{home}.{name}", inherited)
 
 
 def _core() -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Final, Literal, get_args
 
 from stellary.contract.cards import Card
@@ -11,7 +11,7 @@ from stellary.contract.endpoint import acts, lists
 from stellary.contract.limits import Id, Named
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, ORGANIZATION_ADMIN, WORKSPACE_ACTIVITY
 from stellary.contract.refs import ActivityRef, OrganizationRef, ProjectRef, WorkspaceRef
-from stellary.contract.wire import UNSET, JsonObject, Paged, PageLimit, Unset, Value
+from stellary.contract.wire import UNSET, JsonObject, Paged, PageLimit, RecordedItem, Unset, Value
 
 ActivityType = Literal[
     "card_created",
@@ -220,7 +220,7 @@ class Via(Value):
     skipped_rule: ViaItem | None = None
 
 
-class Activity(Value):
+class Activity(RecordedItem):
     """A change in a workspace or an organization.
 
     Attributes:
@@ -235,7 +235,6 @@ class Activity(Value):
         meta: Details for display, by name instead of id: ``{"fromColumn": "To Do", …}``.
     """
 
-    id: str
     type: ActivityType
     actor_id: str
     actor_name: str | None
@@ -247,7 +246,6 @@ class Activity(Value):
     changes: list[FieldChange]
     via: Via | None
     meta: dict[str, Any]
-    created_at: datetime
 
 
 class Assignee(Value):

@@ -9,7 +9,7 @@ from stellary.contract.endpoint import Collection, creates, lists
 from stellary.contract.limits import Id, Items, Length, Name, Range, Secret, Slug
 from stellary.contract.policies import AGENT_TOKENS, AGENTS_ADMIN, AGENTS_READ
 from stellary.contract.refs import AgentRef, AgentTokenRef, WorkspaceRef
-from stellary.contract.wire import UNSET, DatedItem, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, RecordedItem, Request, Unset, Value
 
 AGENTS_MAX = 100
 AGENT_TOKENS_MAX = 20
@@ -69,7 +69,7 @@ class Agent(DatedItem):
     created_by_id: str
 
 
-class AgentToken(Value):
+class AgentToken(RecordedItem):
     """A token with which an external program acts as an agent, without its secret.
 
     Attributes:
@@ -79,14 +79,12 @@ class AgentToken(Value):
         last_used_at: To the minute; None if the token was never used.
     """
 
-    id: str
     agent_id: str
     name: str
     prefix: str
     created_by_id: str
     expires_at: datetime | None
     last_used_at: datetime | None
-    created_at: datetime
 
 
 class CreatedAgentToken(AgentToken):
@@ -95,7 +93,7 @@ class CreatedAgentToken(AgentToken):
     token: Annotated[str, Secret()]
 
 
-class AuditEntry(Value):
+class AuditEntry(RecordedItem):
     """An action that an agent attempted, and its outcome.
 
     Attributes:
@@ -106,7 +104,6 @@ class AuditEntry(Value):
         proposal_id: The id of the proposal that was created.
     """
 
-    id: str
     agent_id: str
     mission_id: str | None
     tool: str
@@ -114,7 +111,6 @@ class AuditEntry(Value):
     reason: str | None
     on_behalf_of_id: str
     proposal_id: str | None
-    created_at: datetime
 
 
 class SetRateLimit(Request):

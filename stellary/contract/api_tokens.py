@@ -12,10 +12,10 @@ from stellary.contract.endpoint import Collection, TokenScope, creates
 from stellary.contract.limits import Id, Items, Name, Secret
 from stellary.contract.policies import OWN_TOKEN, PERSON_ONLY
 from stellary.contract.refs import ApiTokenRef, Ref
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, RecordedItem, Request, Unset
 
 
-class ApiToken(Value):
+class ApiToken(RecordedItem):
     """A personal access token of the caller, without its secret.
 
     Attributes:
@@ -26,13 +26,11 @@ class ApiToken(Value):
         project_ids: The only projects that the token reaches; nothing outside of them exists for it. None for all.
     """
 
-    id: str
     name: str
     prefix: str
     scopes: list[TokenScope]
     expires_at: datetime | None
     last_used_at: datetime | None
-    created_at: datetime
     project_ids: list[str] | None = None
 
 

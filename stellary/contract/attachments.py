@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from stellary.contract.endpoint import Collection, creates, reads
 from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import AttachmentRef, CardRef
-from stellary.contract.wire import Value
+from stellary.contract.wire import RecordedItem
 
 SIZE_MAX = 10 * 1024 * 1024
 """The maximum size of a file, in bytes; a larger file is a 413."""
@@ -15,7 +13,7 @@ NAME_MAX = 255
 """The maximum number of characters in a file name. Longer names are shortened before the extension."""
 
 
-class Attachment(Value):
+class Attachment(RecordedItem):
     """A file on a card.
 
     Attributes:
@@ -26,13 +24,11 @@ class Attachment(Value):
         size: In bytes.
     """
 
-    id: str
     card_id: str
     uploaded_by: str
     original_name: str
     mime_type: str
     size: int
-    created_at: datetime
 
 
 _ATTACHMENTS = Collection(CardRef, "attachments", AttachmentRef, Attachment)

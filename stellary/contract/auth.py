@@ -10,7 +10,7 @@ from stellary.contract.limits import Blank, EmailAddress, Length, Name, Named, S
 from stellary.contract.policies import ACCOUNT_READ, ACCOUNT_WRITE, OWN_TOKEN, PERSON_ONLY, PUBLIC
 from stellary.contract.refs import IdentityRef, Ref, SessionRef
 from stellary.contract.roles import PilotageRole
-from stellary.contract.wire import UNSET, Request, Unset, Value
+from stellary.contract.wire import UNSET, RecordedItem, Request, Unset, Value
 
 Password = Annotated[str, Length(8, 128), Blank(allowed=True), Secret()]
 GivenPassword = Annotated[str, Length(1, 128), Blank(allowed=True), Secret()]
@@ -24,7 +24,7 @@ ConfirmedAction = Literal["change_email", "delete_account"]
 """The changes that an account without a password confirms with a link in an e-mail."""
 
 
-class User(Value):
+class User(RecordedItem):
     """A user with an account.
 
     Attributes:
@@ -33,12 +33,10 @@ class User(Value):
             verifies addresses, until the link in the e-mail is used.
     """
 
-    id: str
     email: str
     name: str
     pilotage_role: PilotageRole
     email_verified: bool
-    created_at: datetime
 
 
 class Me(Value):
@@ -75,7 +73,7 @@ class ActiveSession(Value):
     expires_at: datetime
 
 
-class LinkedIdentity(Value):
+class LinkedIdentity(RecordedItem):
     """An identity that signs the caller in: the account that the caller has at an OpenID Connect provider.
 
     Attributes:
@@ -84,10 +82,8 @@ class LinkedIdentity(Value):
         created_at: When it was linked.
     """
 
-    id: str
     issuer: str
     subject: str
-    created_at: datetime
 
 
 class SecondFactor(Value):

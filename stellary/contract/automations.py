@@ -10,7 +10,7 @@ from stellary.contract.limits import Id, Items, Length, Name
 from stellary.contract.policies import AUTOMATIONS_READ, PROJECT_MANAGE
 from stellary.contract.proposed_actions import ActionReference
 from stellary.contract.refs import AutomationRef, ProjectRef
-from stellary.contract.wire import UNSET, DatedItem, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, RecordedItem, Request, Unset, Value
 
 RULES_MAX = 100
 ACTIONS_MAX = 10
@@ -118,7 +118,7 @@ class TraceTarget(Value):
     card_title: str
 
 
-class AutomationTrace(Value):
+class AutomationTrace(RecordedItem):
     """An execution of a rule: exactly one per rule and event.
 
     Attributes:
@@ -135,7 +135,6 @@ class AutomationTrace(Value):
         depth: The number of rules that led to the event; 0 for an event that was not caused by a rule.
     """
 
-    id: str
     automation_id: str
     event: str
     actor_id: str
@@ -146,7 +145,6 @@ class AutomationTrace(Value):
     step: int | None
     duration_ms: int
     depth: int
-    created_at: datetime
 
 
 class ActionToRun(Request):

@@ -17,7 +17,7 @@ from stellary.contract.refs import ProjectRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.roles import OthersRole, ProjectRole, Visibility
 from stellary.contract.scopes import ScopeView, ViewType
-from stellary.contract.wire import DatedItem, JsonObject, Value
+from stellary.contract.wire import DatedItem, JsonObject, RecordedItem, Value
 
 Format = Literal["stellary.project/1"]
 FORMAT: Final[Format] = "stellary.project/1"
@@ -135,15 +135,13 @@ class FileRelation(Value):
     target_key: str
 
 
-class FileAttachment(Value):
+class FileAttachment(RecordedItem):
     """The metadata of a file on the card. Download its content by ``id`` from the exporting server."""
 
-    id: str
     original_name: str
     mime_type: str
     size: int
     uploaded_by: FilePerson
-    created_at: datetime
 
 
 class FileRecurrence(Value):

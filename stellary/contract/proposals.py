@@ -9,12 +9,12 @@ from stellary.contract.endpoint import Collection, acts, lists
 from stellary.contract.limits import Length
 from stellary.contract.policies import AGENTS_READ, DECIDE
 from stellary.contract.refs import AgentMissionRef, ProposalRef, WorkspaceRef
-from stellary.contract.wire import UNSET, Paged, Request, Unset, Value
+from stellary.contract.wire import UNSET, Paged, RecordedItem, Request, Unset
 
 ProposalStatus = Literal["pending", "approved", "rejected"]
 
 
-class Proposal(Value):
+class Proposal(RecordedItem):
     """A change that an agent requests and that waits for a decision.
 
     Attributes:
@@ -30,7 +30,6 @@ class Proposal(Value):
         result: The result of the change after it was approved and executed.
     """
 
-    id: str
     workspace_id: str
     agent_id: str
     mission_id: str | None
@@ -42,7 +41,6 @@ class Proposal(Value):
     decided_by_id: str | None
     decided_at: datetime | None
     result: Any
-    created_at: datetime
 
 
 class ListProposals(Paged):

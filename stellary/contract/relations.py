@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from stellary.contract.cards import CardStatus
@@ -10,7 +9,7 @@ from stellary.contract.endpoint import Collection
 from stellary.contract.limits import Id
 from stellary.contract.policies import BOARD_READ, BOARD_WRITE
 from stellary.contract.refs import FlatCardRef, RelationRef
-from stellary.contract.wire import Request, Value
+from stellary.contract.wire import RecordedItem, Request, Value
 
 RelationType = Literal["blocks", "blocked_by", "related_to", "duplicates", "parent_of"]
 """The types that a relation can be created with."""
@@ -33,7 +32,7 @@ class RelatedCard(Value):
     archived: bool
 
 
-class Relation(Value):
+class Relation(RecordedItem):
     """A relation between two cards, as seen from one of them.
 
     Attributes:
@@ -42,13 +41,11 @@ class Relation(Value):
         target_card_id: The id of the card at the other end; ``card`` has its details.
     """
 
-    id: str
     card_id: str
     type: SeenRelationType
     target_card_id: str
     card: RelatedCard
     created_by_id: str
-    created_at: datetime
 
 
 class CreateRelation(Request):

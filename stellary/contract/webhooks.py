@@ -10,7 +10,7 @@ from stellary.contract.endpoint import Collection, creates
 from stellary.contract.limits import Items, Length, Secret
 from stellary.contract.policies import WORKSPACE_ADMIN
 from stellary.contract.refs import DeliveryRef, WebhookRef, WorkspaceRef
-from stellary.contract.wire import UNSET, DatedItem, Paged, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, Paged, RecordedItem, Request, Unset, Value
 
 WEBHOOKS_MAX = 20
 URL_MAX = 2_000
@@ -59,7 +59,7 @@ class DeliveryAttempt(Value):
     duration_ms: int
 
 
-class WebhookDelivery(Value):
+class WebhookDelivery(RecordedItem):
     """A message and its delivery attempts.
 
     Attributes:
@@ -71,14 +71,12 @@ class WebhookDelivery(Value):
         payload: The exact body that is sent. None from a day after the message was created, once it is delivered.
     """
 
-    id: str
     webhook_id: str
     event: ActivityType
     status: DeliveryStatus
     attempts: list[DeliveryAttempt]
     next_attempt_at: datetime | None
     payload: str | None
-    created_at: datetime
 
 
 class WebhookMessage(Value):

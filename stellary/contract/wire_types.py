@@ -170,11 +170,11 @@ def _build_fields(cls: type) -> type:
 def _order_fields(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
     """Return the fields with redeclared ones, such as an inherited one that becomes required, in their old positions.
 
-    The times of a ``DatedItem`` stand behind all that its class requires.
+    The times of a class that inherits nothing but those of an item stand behind all that it requires itself.
     """
     inherited = [field.name for base in cls.__bases__ if attrs.has(base) for field in attrs.fields(base)]
-    if inherited and DatedItem in cls.__bases__:
-        times = ("created_at", "updated_at")
+    times = ("created_at", "updated_at")
+    if inherited and {"id", *times}.issuperset(inherited):
         return sorted(fields, key=lambda field: (field.default is not attrs.NOTHING, field.name in times))
     positions = {name: position for position, name in enumerate(inherited)}
     return sorted(fields, key=lambda field: positions.get(field.name, len(inherited)))
@@ -250,14 +250,19 @@ def dump(data: Any, convert: Callable[[object], object] = as_dict) -> bytes:
     return orjson.dumps(data, default=convert, option=_DUMP)
 
 
-class DatedItem(Value):
-    """An item with an id, and with the times of its creation and of its last change.
+class RecordedItem(Value):
+    """An item with an id, and with the time of its creation.
 
-    Responses have the id first, and the times behind the other fields that are always set.
+    Responses have the id first, and times behind the other fields that are always set.
     """
 
     id: str
     created_at: datetime
+
+
+class DatedItem(RecordedItem):
+    """An item that also has the time of its last change."""
+
     updated_at: datetime
 
 

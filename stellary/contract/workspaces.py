@@ -25,7 +25,7 @@ from stellary.contract.refs import (
     WorkspacesRef,
 )
 from stellary.contract.roles import PilotageRole, ProjectRole, WorkspaceRole
-from stellary.contract.wire import UNSET, DatedItem, Request, Unset, Value
+from stellary.contract.wire import UNSET, DatedItem, RecordedItem, Request, Unset, Value
 
 Cycle = Annotated[str, Length(1, 50)]
 
@@ -80,7 +80,7 @@ class UpdatedWorkspaceMember(WorkspaceMember):
     ended: EndedRights
 
 
-class Invitation(Value):
+class Invitation(RecordedItem):
     """A pending invitation for one person. It can be accepted once and expires after 7 days.
 
     Attributes:
@@ -88,12 +88,10 @@ class Invitation(Value):
             one.
     """
 
-    id: str
     email: str
     role: WorkspaceRole
     invited_by_id: str
     expires_at: datetime
-    created_at: datetime
     project_id: str | None = None
     project_role: ProjectRole | None = None
 
