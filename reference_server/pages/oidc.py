@@ -32,12 +32,7 @@ def start_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
         url = _provider_of(api).build_authorization_url(sign_in)
     except ProviderUnavailable as error:
         return _render_unavailable(request, error)
-    data = {
-        "state": sign_in.state,
-        "nonce": sign_in.nonce,
-        "verifier": sign_in.verifier,
-        "next": choose_target(request, request.query.get("next", "")),
-    }
+    data = {**attrs.asdict(sign_in), "next": choose_target(request, request.query.get("next", ""))}
     return redirect(url, request.build_cookie(COOKIE, api.seal(_BEGUN, data, LIFETIME), LIFETIME))
 
 
@@ -69,13 +64,7 @@ def _finish_sign_in(request: PageRequest, api: PageApi, data: Mapping[str, str])
         return _render_refused(request, response)
     target, token = data["next"], response.body.get("access_token")
     if token is None:
-        fields = {
-            "subject": identity.subject,
-            "email": identity.email,
-            "name": identity.name,
-            "issuer": identity.issuer,
-            "next": target,
-        }
+        fields = {**attrs.asdict(identity), "next": target}
         return _render_link(request, identity.email, api.seal(_LINK, fields, LIFETIME))
     return redirect(choose_target(request, target), request.build_cookie(SESSION_COOKIE, str(token)))
 
