@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import Unavailable
 from stellary.core.db.connection_pool import ConnectionPool
-from stellary.core.db.fair_lock import FairSemaphore
 from tests.support.core_parts import Database
 
 
@@ -68,43 +67,6 @@ def test_units_that_read_and_units_that_write_have_connections_of_their_own(post
             assert reader != connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             assert connection.execute(text("SHOW transaction_read_only")).scalar_one() == "off"
             assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
-
-
-def test_semaphore_is_granted_in_request_order():
-    semaphore, stopping, count = FairSemaphore(1), threading.Event(), 0
-
-    def take_turns() -> None:
-        nonlocal count
-        while not stopping.is_set():
-            assert semaphore.acquire(10)
-            count += 1
-            semaphore.release()
-
-    threads = [threading.Thread(target=take_turns) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
-        while count < 100:
-            pass
-        assert semaphore.acquire(10)
-        before = count
-        assert not semaphore.acquire(0.05)
-        assert count == before
-        semaphore.release()
-        assert semaphore.acquire(10)
-        semaphore.release()
-    finally:
-        stopping.set()
-        for thread in threads:
-            thread.join()
-
-
-def test_semaphore_keeps_its_count_when_a_request_times_out():
-    semaphore = FairSemaphore(1)
-    assert semaphore.acquire(1)
-    assert not semaphore.acquire(0.01)
-    semaphore.release()
-    assert semaphore.acquire(1)
 
 
 def test_reader_gets_its_turn_beside_threads_that_read_all_the_time(sqlite_url):

@@ -260,12 +260,3 @@ def test_version_is_the_etag(api, todo_column):
 def test_invalid_fields_are_reported_before_stale_versions(api, todo_column):
     card = api.card(todo_column)["id"]
     assert api.error("PATCH", f"/cards/{card}", {"columnId": NOWHERE}, if_match='"9"')[0] == 400
-
-
-# ---------------------------------------------------------------------------------------------- deleting
-
-
-def test_deleting_a_card_closes_the_gap(api, todo_column):
-    _, b, _ = api.cards(todo_column, "a b c")
-    api.ask("DELETE", f"/cards/{b}")
-    assert api.titles(todo_column) == "a c"

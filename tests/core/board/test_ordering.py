@@ -179,15 +179,6 @@ def test_move_writes_one_card(api):
     assert api.titles(todo) == "a d b c"
 
 
-def test_card_that_is_moved_to_where_it_is_keeps_its_order(api):
-    todo = api.columns()[0]["id"]
-    ids = api.cards(todo, "a b c")
-    for _ in range(4):
-        assert api.change(ids[2], columnId=todo)["order"] == 2
-        assert api.change(ids[1], order=1)["order"] == 1
-    assert api.titles(todo) == "a b c"
-
-
 def test_cards_without_any_room_between_are_spread_together(api):
     todo = api.columns()[0]["id"]
     model = api.fill(todo, 300, gap=1)

@@ -148,16 +148,6 @@ def test_a_mission_is_launched_blocked_and_done(api):
     assert list_items(api, "missions") == [again]
 
 
-def test_only_blocked_missions_have_a_blocked_reason(api):
-    mission = api.mission()
-    path = f"missions/{mission['id']}"
-    expected = (409, "the mission is not blocked, so it cannot have a blockedReason", "not_blocked")
-    assert api.error("PATCH", path, {"blockedReason": "Sick"}) == expected
-    assert api.error("PATCH", path, {"status": "done", "blockedReason": "Sick"})[0] == 400
-    assert api.error("PATCH", path, {"status": "blocked", "blockedReason": "x" * 201})[0] == 400
-    assert list_items(api, "missions") == [mission]
-
-
 @pytest.mark.parametrize("kind", ["missions", "priorities", "todos"])
 def test_things_are_listed_by_status(api, kind):
     create(api, kind)

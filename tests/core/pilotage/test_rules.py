@@ -71,8 +71,9 @@ def test_blocked_reason_is_set_with_the_status_or_later():
 def test_blocked_reason_of_an_unblocked_mission_is_refused():
     with pytest.raises(Invalid, match=r"blockedReason\) must be null unless the status is blocked"):
         rules.with_blocked_reason({"status": "done", "blocked_reason": "Sick"}, "blocked")
-    with pytest.raises(Conflict, match="is not blocked"):
+    with pytest.raises(Conflict, match="is not blocked") as caught:
         rules.with_blocked_reason({"blocked_reason": "Sick"}, "in_progress")
+    assert caught.value.code == "not_blocked"
     assert rules.with_blocked_reason({"blocked_reason": None}, "done") == {"blocked_reason": None}
 
 

@@ -52,7 +52,10 @@ def fill(api: TrashApi) -> Items:
             "labelIds": [labels[0], label["id"], labels[1]],
             "customFields": {field["id"]: number / 2, kind["id"]: "b"},
             "assigneeId": api.person.id,
-            "checklist": [{"title": "step"}],
+            "checklist": [{"title": "step"}, {"title": "two", "done": True}],
+            "description": 'Ends Ünïcode quotes "and" \\ lines\n.',
+            "priority": "high",
+            "startDate": "2026-04-01",
             "dueDate": "2026-05-01T12:00:00.123Z",
         }
         cards.append(api.ask("POST", f"/columns/{column_id}/cards", card))
