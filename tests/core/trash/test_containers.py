@@ -112,14 +112,6 @@ def test_workspace_that_was_deleted_before_its_organization_stays_in_the_trash(t
     assert world.status(trash_api.person, "GET", workspace.path) == 200
 
 
-def test_personal_container_is_not_deleted(world):
-    person = world.person()
-    home = world.home(person)
-    for path in (home.path, f"/organizations/{home.organization.slug}"):
-        assert world.status(person, "DELETE", path) == 409
-    assert world.ask(world.bearer(person), "GET", "/trash") == []
-
-
 def test_admins_restore_a_workspace_and_only_owners_purge_it(trash_api):
     world, workspace = trash_api.world, trash_api.project.workspace
     admin, leader, member = world.people("adam lea mia")
