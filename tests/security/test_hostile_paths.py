@@ -1,5 +1,6 @@
 """A path to an item that does not exist, or not for the caller, gets the bytes that an unknown item gets."""
 
+import orjson
 import pytest
 
 from tests.security import hostile
@@ -8,7 +9,7 @@ from tests.security.good_requests import make_path_params, send
 from tests.security.hostile import NotFoundPath
 from tests.security.permission_world import PermissionWorld
 from tests.security.sampling import UNRESTRICTED, sample, sample_personas
-from tests.security.table import SERVED, Row
+from tests.security.table import ROW_BY_OPERATION, SERVED, Row
 
 
 def make_variants(
@@ -53,6 +54,20 @@ def test_missing_and_foreign_items_are_answered_like_unknown_ones(permission_wor
                     different.append((persona, parameter, target.why, answer, expected))
     assert different == []
     assert permission_world.sandbox.find_changes() == []
+
+
+@each_row(row for row in SERVED if "cardId" in row.parameters)
+def test_key_of_a_card_stands_for_its_id(permission_world: PermissionWorld, row: Row):
+    params = make_path_params(permission_world, row, UNRESTRICTED)
+    card = send(permission_world, ROW_BY_OPERATION["cards.get"], UNRESTRICTED, permission_world.here | params)
+    key = orjson.loads(card.body)["key"]
+    answers = []
+    for card_id in (params["cardId"], key):
+        with permission_world.sandbox.discard_changes():
+            answers.append(send(permission_world, row, UNRESTRICTED, params | {"cardId": card_id}))
+    by_id, by_key = answers
+    assert by_key.status == by_id.status < 300
+    assert row.method != "GET" or by_key.body == by_id.body
 
 
 @each_row(row for row in SERVED if row.nested_path)
