@@ -13,10 +13,10 @@ from stellary.core.agents import audit, proposing, running
 from tests.core.agents.agent_api import AgentApi
 from tests.core.agents.test_actions import code
 from tests.core.agents.test_brains import Scripted, call
-from tests.core.agents.test_missions import error
 from tests.support.boards import ask, status
 from tests.support.core_parts import HANDLERS, LEASE, AgentLimits, JobRunner
 from tests.support.forms import FORM, form
+from tests.support.world import outcome
 
 
 def test_unfinished_batch_is_not_approved(board: AgentApi):
@@ -25,7 +25,7 @@ def test_unfinished_batch_is_not_approved(board: AgentApi):
     assert (board.run_mission(mission)["status"], len(board.proposals(mission))) == ("running", 1)
     for how in ("approve", "reject"):
         path = f"{board.of_mission(mission)}/proposals/{how}"
-        assert error(board.world.call(board.owner, "POST", path)) == (409, "still_at_work")
+        assert outcome(board.world.call(board.owner, "POST", path)) == (409, "still_at_work")
 
 
 def test_program_cannot_end_a_mission_of_the_server(board: AgentApi):
