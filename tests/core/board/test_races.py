@@ -125,16 +125,6 @@ def test_concurrent_changes_of_different_fields_are_all_kept(api):
     assert sorted(orjson.loads(answer.body)["version"] for answer in answers) == [2, 3, 4, 5]
 
 
-def test_concurrent_projects_of_one_name_get_different_keys(api):
-    path = f"{api.workspace.path}/projects"
-
-    def make(_):
-        return api.world.ask(api.person, "POST", path, {"name": "Website"})["key"]
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        assert len(set(pool.map(make, range(12)))) == 12
-
-
 def test_concurrently_created_and_moved_columns_stay_dense(api):
     ids = [column["id"] for column in api.columns()]
     requests = [("POST", "/columns", {"name": str(n), "order": n % 4}) for n in range(8)]

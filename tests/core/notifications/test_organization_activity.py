@@ -82,10 +82,3 @@ def test_filters_and_pages_of_the_organization_activity(world, acme, boss, ann):
     assert feed(world, acme, ann, f"actorId={ann.id}") == []
     assert len(feed(world, acme, ann, f"actorId={boss.id}&type=organization_updated&since=2000-01-01")) == 3
     assert feed(world, acme, ann, "since=2999-01-01") == []
-
-
-def test_change_of_an_organization_takes_one_insert_more(world, acme, boss, ann, statements):
-    with statements() as sent:
-        world.ask(boss, "PATCH", f"{acme}/members/{ann.id}", {"role": "member"})
-    inserts = [statement.split()[2] for statement in sent if statement.startswith("INSERT")]
-    assert inserts == ["stellary_organization_activities"]

@@ -6,7 +6,6 @@ from stellary.contract.wire import Follow
 from stellary.core import Actor
 from tests.support.boards import Board
 from tests.support.core_parts import stream_events
-from tests.support.each_case import for_each
 
 FAR_PAST = "2000-01-01"
 
@@ -158,26 +157,6 @@ def test_token_reads_only_records_of_its_scopes(world, workspace, ann):
         "projects:read": {"workspace", "project"},
         "pilotage:read": {"workspace", "mission"},
     }
-
-
-@for_each(
-    "method, path, body",
-    [
-        ("PATCH", "members/{member}", {"role": "admin"}),
-        ("PATCH", "", {"name": "Engineering"}),
-        ("POST", "webhooks", {"url": "https://hooks.example.com/a"}),
-        ("PATCH", "agents/{agent}", {"status": "suspended"}),
-        ("POST", "agents/{agent}/tokens", {"name": "CI"}),
-        ("POST", "pilotage/todos", {"label": "Ship"}),
-        ("POST", "documents", {"title": "Plan"}),
-    ],
-)
-def test_change_is_recorded_by_one_insert(world, workspace, ann, bob, agent, statements, method, path, body):
-    path = f"{workspace.path}/{path.format(member=bob.id, agent=agent['id'])}".rstrip("/")
-    with statements() as sent:
-        world.ask(ann, method, path, body)
-    tables = [statement.split()[2] for statement in sent if statement.startswith("INSERT")]
-    assert tables.count("stellary_activities") == 1
 
 
 def test_streams_with_different_views_are_told_apart(world, workspace, ann, bob):

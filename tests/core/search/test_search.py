@@ -383,35 +383,6 @@ def test_index_matches_the_data_after_concurrent_writes(board, ann):
     assert actual == expected
 
 
-# ---------------------------------------------------------------------------------------------- by the page
-
-
-def test_pages_neither_repeat_nor_skip_while_others_write(board, ann):
-    column = board.columns[0]["id"]
-    cards = [
-        {
-            "title": "moon" if number % 3 else "x",
-            "description": "moon" if number % 2 else "moons",
-            "columnId": column,
-        }
-        for number in range(40)
-    ]
-    card_ids = [
-        card["id"] for card in board.world.ask(ann, "POST", f"{board.path}/cards/bulk", {"cards": cards})
-    ]
-    expected_ids = [hit["id"] for hit in search(board, "moon", limit=500)]
-    assert sorted(expected_ids) == sorted(card_ids)
-    ids = []
-    for page in board.world.walk(ann, f"{board.flat}/search?q=moon&limit=7"):
-        ids += [hit["id"] for hit in page]
-        for title, description in (("moon", "moon"), ("moons", ""), ("x", "moon")):
-            new = board.card(title, description=description)
-            board.comment(new, "moon")
-        board.world.ask(ann, "DELETE", board.of(new))
-    assert [id for id in ids if id in set(card_ids)] == expected_ids
-    assert len(ids) == len(set(ids))
-
-
 def test_number_of_statements_does_not_depend_on_the_number_of_hits(board, statements):
     counts = []
     for more in (1, 60):
