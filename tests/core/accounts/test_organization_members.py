@@ -9,17 +9,6 @@ from tests.support.world import outcome
 ACME = "/organizations/acme"
 
 
-@pytest.fixture
-def acme(world):
-    """Return an organization of ann, with the admin bob and the members cid and dot."""
-    people = dict(zip(("ann", "bob", "cid", "dot"), world.people("ann bob cid dot"), strict=True))
-    organization = world.organization(people["ann"], "acme")
-    world.join_organization(people["bob"], organization, "admin")
-    world.join_organization(people["cid"], organization)
-    world.join_organization(people["dot"], organization)
-    return people
-
-
 def roles(world, who):
     return {member["name"]: member["role"] for member in world.ask(who, "GET", f"{ACME}/members")}
 

@@ -204,8 +204,7 @@ def test_password_reset_keeps_the_factor(world, ann, clock):
     assert log_in(world, show_code(secret, clock.now), "a new password").status == 201
 
 
-def test_owner_of_an_address_is_not_locked_out_by_a_factor_of_someone_else(world):
-    clock = world.stop_clock()
+def test_owner_of_an_address_is_not_locked_out_by_a_factor_of_someone_else(world, clock):
     world.core.env.verify_email = True
     body = {"email": ANN, "password": PASSWORD}
     enroll(world, world.ask(None, "POST", "/auth/register", body)["access_token"])

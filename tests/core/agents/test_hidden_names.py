@@ -211,8 +211,7 @@ def test_an_agent_gets_no_name_of_an_item_elsewhere_whose_id_it_writes(board: Ag
 
 
 @pytest.mark.slow("runs jobs for two days")
-def test_the_reminder_of_a_proposal_is_hidden_with_a_project_that_it_names(board: AgentApi):
-    clock = board.world.stop_clock()
+def test_the_reminder_of_a_proposal_is_hidden_with_a_project_that_it_names(board: AgentApi, clock):
     board.world.core.work.begin()
     scene = Scene(board)
     scene.start("supervised", scene.changes)

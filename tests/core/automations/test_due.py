@@ -12,11 +12,6 @@ from tests.support.world import at_once
 
 
 @pytest.fixture
-def clock(board):
-    return board.world.stop_clock()
-
-
-@pytest.fixture
 def work(board, clock):
     work = board.world.core.work
     work.begin()

@@ -70,9 +70,8 @@ def test_comment_on_a_concurrently_deleted_card_is_refused(board):
         assert answers[1] == 200
 
 
-def test_changed_comment_keeps_its_author(board, bob):
+def test_changed_comment_keeps_its_author(board, bob, clock):
     board.join(bob)
-    clock = board.world.stop_clock()
     card = board.card()
     before = board.comment(card, by=bob)
     clock.advance(timedelta(minutes=1))

@@ -302,9 +302,8 @@ def test_deleted_import_leaves_nothing(importing):
         assert count_rows(importing.world.core, table) == 0, table.name
 
 
-def test_import_that_is_not_completed_is_deleted_after_a_day(importing, monkeypatch):
+def test_import_that_is_not_completed_is_deleted_after_a_day(importing, monkeypatch, clock):
     monkeypatch.setattr(multipart_imports, "BATCH", 2)
-    clock = importing.world.stop_clock()
     tail = importing.start(file_of(5))
     expires_at = importing.ask("GET", tail)["expiresAt"]
     clock.advance(timedelta(hours=23))

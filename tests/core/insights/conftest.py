@@ -3,13 +3,7 @@
 import pytest
 
 from tests.core.board.card_api import CardApi
-from tests.support.world import StoppedClock, World
-
-
-@pytest.fixture
-def clock(world: World) -> StoppedClock:
-    """Stop the clock at noon of 1 April 2026."""
-    return world.stop_clock()
+from tests.support.world import StoppedClock
 
 
 @pytest.fixture

@@ -141,8 +141,7 @@ def test_comment_is_restored_after_its_document_by_those_who_may(api):
     assert len(api.ask("GET", f"{api.of(document)}/comments")) == 1
 
 
-def test_document_notifies_newly_mentioned_people(api):
-    clock = api.world.stop_clock()
+def test_document_notifies_newly_mentioned_people(api, clock):
     document = api.document(content=content("Ask @wim."))
     created, updated = "document_created Plan", "document_updated Plan"
     # One person saves again and again, which is one record except for new mentions.

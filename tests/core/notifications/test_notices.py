@@ -10,11 +10,6 @@ from tests.support.core_parts import WebhookWorker
 
 
 @pytest.fixture
-def clock(world):
-    return world.stop_clock()
-
-
-@pytest.fixture
 def board(world, clock):
     return create_shared_board(world)
 

@@ -399,9 +399,10 @@ def test_draft_within_a_transaction_of_the_host_is_charged_to_it(api: DraftApi, 
     assert workspace["tokensToday"] == usage.input_tokens + 10 > 10
 
 
-def test_draft_pays_for_a_plan_whose_client_has_disconnected(api: DraftApi, provider: Provider, monkeypatch):
+def test_draft_pays_for_a_plan_whose_client_has_disconnected(
+    api: DraftApi, provider: Provider, monkeypatch, clock
+):
     monkeypatch.setattr(llm, "LOOK_SECONDS", 0.05)
-    clock = api.world.stop_clock()
     provider.answers = [calls(final_result=READY), calls(final_result=PLAN), Hangs()]
     draft = api.draft(description=BRIEF)
     path = api.of(draft, "generate-roadmap")
