@@ -154,7 +154,7 @@ class Ledger(Generic[Row, T]):
         Raises:
             NotFound: The item is deleted.
         """
-        return require_row(self._one.first(uow.connection, _row_parameters(workspace_id, number)), self.name)
+        return require_row(self._one.first(uow.connection, row_parameters(workspace_id, number)), self.name)
 
     def add(
         self, uow: UnitOfWork, workspace_id: str, values: Mapping[str, object], change: str = "created"
@@ -188,7 +188,7 @@ class Ledger(Generic[Row, T]):
         """
         if not uses_row_locks(uow):
             return row
-        parameters = _row_parameters(row.workspace_id, row.number)
+        parameters = row_parameters(row.workspace_id, row.number)
         return require_row(self._lock_statement.first(uow.connection, parameters), self.name)
 
     def change(self, uow: UnitOfWork, before: Row, changes: Mapping[str, object]) -> T:
@@ -202,7 +202,7 @@ class Ledger(Generic[Row, T]):
         changes = {name: value for name, value in changes.items() if value != getattr(before, name)}
         if not changes:
             return self.to_value(uow, before)
-        columns = {**changes, "updated_at": uow.now, **_row_parameters(before.workspace_id, before.number)}
+        columns = {**changes, "updated_at": uow.now, **row_parameters(before.workspace_id, before.number)}
         row = self._update.one(uow.connection, columns)
         item = self.to_value(uow, row)
         changed = tuple(camel(name.replace("_number", "_id")) for name in changes)
@@ -219,7 +219,7 @@ class Ledger(Generic[Row, T]):
         Raises:
             NotFound: Another request has deleted it.
         """
-        parameters = _row_parameters(row.workspace_id, row.number)
+        parameters = row_parameters(row.workspace_id, row.number)
         delete_row(uow, self._delete, parameters, self.name)
         self.emit_change(uow, row, "deleted", self.to_value(uow, row), None)
 
@@ -239,7 +239,7 @@ class Ledger(Generic[Row, T]):
         """
         if short_id is UNSET or short_id is None:
             return short_id
-        parameters = _row_parameters(workspace_id, self.parse_number(short_id))
+        parameters = row_parameters(workspace_id, self.parse_number(short_id))
         number: int | None = uow.connection.execute(self._share_lock_statement, parameters).scalar()
         if number is None:
             raise unknown(field)
@@ -280,7 +280,13 @@ class Ledger(Generic[Row, T]):
         )
 
 
-def _row_parameters(workspace_id: str, number: int) -> dict[str, object]:
+def row_parameters(workspace_id: str, number: int) -> dict[str, object]:
+    """Return the parameters of statements that find a row of a ledger.
+
+    Args:
+        workspace_id: The workspace.
+        number: The number of the row.
+    """
     return {"_workspace_id": workspace_id, "_number": number}
 
 

@@ -53,7 +53,7 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.db.base import is_given
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.pilotage import access
-from stellary.core.pilotage.ledger import DECISIONS, DOCS, MISSIONS, PRIORITIES, TODOS
+from stellary.core.pilotage.ledger import DECISIONS, DOCS, MISSIONS, PRIORITIES, TODOS, row_parameters
 from stellary.core.pilotage.row_types import LedgerRow
 from stellary.core.pilotage.rules import with_blocked_reason, with_completion
 from stellary.core.pilotage.tables import todos
@@ -230,5 +230,4 @@ def _todo_columns(request: CreateTodo | UpdateTodo, references: Mapping[str, obj
 
 def _detach_todos(uow: UnitOfWork, statement: Executable, row: LedgerRow) -> None:
     """Remove the reference of todos to a deleted mission or priority."""
-    parameters = {"_workspace_id": row.workspace_id, "_number": row.number}
-    uow.connection.execute(statement, {**parameters, "_now": uow.now})
+    uow.connection.execute(statement, {**row_parameters(row.workspace_id, row.number), "_now": uow.now})

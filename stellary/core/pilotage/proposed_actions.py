@@ -32,7 +32,7 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.audience import reviewed_by
 from stellary.core.accounts.project_sight import sees_all_projects
-from stellary.core.accounts.rules import ProjectSight
+from stellary.core.accounts.rules import SEES_ALL, ProjectSight
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.db.base import IdType, is_given
 from stellary.core.db.row_types import Query
@@ -42,7 +42,7 @@ from stellary.core.kernel.events import BecameGuest, WorkspaceLeft
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.pilotage import access, references, rows, rules
 from stellary.core.pilotage.action_params import resolve_payload
-from stellary.core.pilotage.ledger import ACTIONS
+from stellary.core.pilotage.ledger import ACTIONS, row_parameters
 from stellary.core.pilotage.row_types import ActionRow, OpenCountRow
 from stellary.core.pilotage.tables import actions as table
 
@@ -81,7 +81,7 @@ def propose_action(uow: UnitOfWork, ref: WorkspaceRef, request: ProposeAction) -
         uow, workspace.id, {**get_set_fields(request, ProposedAction), **values}, change="proposed"
     )
     references.add_references(uow, workspace.id, needed, action_number=ACTIONS.parse_number(item.id))
-    return rows.with_references(uow, workspace.id, [item])[0]
+    return rows.describe(uow, workspace.id, [item], SEES_ALL)[0]
 
 
 @serves(LIST_ACTIONS)
@@ -89,8 +89,8 @@ def list_actions(uow: UnitOfWork, ref: WorkspaceRef, request: ListActions) -> Li
     """Return the proposed actions of a workspace, oldest first."""
     loaded = accounts_access.workspace(uow, ref)
     listing = ACTIONS.fetch(uow, loaded.row.id, request, request.status)
-    items = rows.with_references(uow, loaded.row.id, listing.items)
-    return Listing(rows.leave_out_hidden(uow, loaded.row.id, loaded.roles.sight, items), listing.next)
+    items = rows.describe(uow, loaded.row.id, listing.items, loaded.roles.sight)
+    return Listing(items, listing.next)
 
 
 @serves(GET_ACTION)
@@ -106,11 +106,10 @@ def _load(uow: UnitOfWork, ref: ProposedActionRef) -> ActionRow:
         NotFound: The caller sees no such action, or not the projects that it concerns.
     """
     loaded = access.action(uow, ref)
-    if loaded.roles.sight.is_limited:
-        item = _describe(uow, loaded.row)
-        if not rows.leave_out_hidden(uow, loaded.row.workspace_id, loaded.roles.sight, [item]):
-            raise NotFound(f"{ACTIONS.name} not found")
-    return loaded.row
+    row, sight = loaded.row, loaded.roles.sight
+    if sight.is_limited and not rows.describe(uow, row.workspace_id, [ACTIONS.to_value(uow, row)], sight):
+        raise NotFound(f"{ACTIONS.name} not found")
+    return row
 
 
 @serves(REVIEW_ACTION)
@@ -151,12 +150,12 @@ def apply_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
         uow, action_row, rules.BEFORE["applied"], "applied", applied_by_id=uow.user_id, applied_at=uow.now
     )
     answer = settle_answer(uow, _run_as_approver(uow, ref.parent(WorkspaceRef), row))
-    parameters = {"_workspace_id": row.workspace_id, "_number": row.number, "result": as_json(answer)}
-    return _describe(uow, _UPDATE.one(uow.connection, parameters))
+    parameters = row_parameters(row.workspace_id, row.number)
+    return _describe(uow, _UPDATE.one(uow.connection, {**parameters, "result": as_json(answer)}))
 
 
 def _describe(uow: UnitOfWork, row: ActionRow) -> ProposedAction:
-    (described,) = rows.with_references(uow, row.workspace_id, [ACTIONS.to_value(uow, row)])
+    (described,) = rows.describe(uow, row.workspace_id, [ACTIONS.to_value(uow, row)], SEES_ALL)
     return described
 
 
@@ -188,8 +187,7 @@ def count_open(uow: UnitOfWork, workspace_id: str, sight: ProjectSight) -> dict[
             if status in rules.OPEN
             for item in ACTIONS.fetch(uow, workspace_id, Paged(), status).items
         ]
-        described = rows.with_references(uow, workspace_id, items)
-        return Counter(item.status for item in rows.leave_out_hidden(uow, workspace_id, sight, described))
+        return Counter(item.status for item in rows.describe(uow, workspace_id, items, sight))
     status_rows = _COUNT_OPEN.all(uow.connection, {"_workspace_id": workspace_id})
     return {row.status: row.waiting for row in status_rows}
 
@@ -203,8 +201,8 @@ def list_latest(uow: UnitOfWork, workspace_id: str, sight: ProjectSight, limit: 
         limit: The maximum number of actions.
     """
     action_rows = _LATEST.all(uow.connection, {"_workspace_id": workspace_id, "_limit": limit})
-    items = rows.with_references(uow, workspace_id, [ACTIONS.to_value(uow, row) for row in action_rows])
-    return rows.leave_out_hidden(uow, workspace_id, sight, items)
+    items = [ACTIONS.to_value(uow, row) for row in action_rows]
+    return rows.describe(uow, workspace_id, items, sight)
 
 
 def _change_status(
@@ -215,14 +213,9 @@ def _change_status(
     **values: object,
 ) -> ActionRow:
     """Change the status of an action, if it still has the status before."""
-    parameters = {
-        "_workspace_id": action_row.workspace_id,
-        "_number": action_row.number,
-        "_from": before,
-    }
-    row = _CHANGE_STATUS.first(
-        uow.connection, {**parameters, "updated_at": uow.now, "status": status, **values}
-    )
+    parameters = row_parameters(action_row.workspace_id, action_row.number)
+    changes = {"updated_at": uow.now, "status": status, **values}
+    row = _CHANGE_STATUS.first(uow.connection, {**parameters, "_from": before, **changes})
     if row is None:
         raise rules.transition_error(
             ACTIONS.load_row(uow, action_row.workspace_id, action_row.number).status, status

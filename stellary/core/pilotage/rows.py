@@ -16,18 +16,10 @@ from stellary.core.pilotage.references import NOTHING, describe_actions
 from stellary.core.pilotage.rules import OPEN, parse_short_id
 
 
-def leave_out_hidden(
+def _leave_out_hidden(
     uow: UnitOfWork, workspace_id: str, sight: ProjectSight, items: Sequence[ProposedAction]
 ) -> list[ProposedAction]:
-    """Return the proposed actions that concern no project, or only items of projects that the caller sees.
-
-    Args:
-        workspace_id: The workspace.
-        sight: The projects that the caller sees.
-        items: The actions, with their references.
-    """
-    if not sight.is_limited:
-        return list(items)
+    """Return the proposed actions that concern no project, or only items of projects that the caller sees."""
     ids = [*{reference.id for item in items for reference in item.references}]
     needed_items = find_items(uow, workspace_id, ids)
     actions_by_name = registered_actions(uow.env)
@@ -42,19 +34,20 @@ def leave_out_hidden(
     return [item for item in items if is_seen(item)]
 
 
-def with_references(
-    uow: UnitOfWork, workspace_id: str, items: Sequence[ProposedAction]
+def describe(
+    uow: UnitOfWork, workspace_id: str, items: Sequence[ProposedAction], sight: ProjectSight
 ) -> list[ProposedAction]:
-    """Return proposed actions with the items that they need, and the problems of those that are missing.
+    """Return the proposed actions that a caller sees, with the items that they need, and the problems of missing ones.
 
     Args:
         workspace_id: The workspace.
         items: The actions.
+        sight: The projects that the caller sees.
     """
     numbers = [parse_short_id("action", item.id) for item in items]
     described = describe_actions(uow, workspace_id, numbers)
     needs = [described.get(number, NOTHING) for number in numbers]
-    return [
+    described_items = [
         replace_fields(
             item,
             references=need.references,
@@ -62,6 +55,9 @@ def with_references(
         )
         for item, need in zip(items, needs, strict=True)
     ]
+    return (
+        _leave_out_hidden(uow, workspace_id, sight, described_items) if sight.is_limited else described_items
+    )
 
 
 def find_problem(uow: UnitOfWork, action_type: str, payload: object) -> str | None:

@@ -28,13 +28,10 @@ from stellary.core.webhooks.tables import deliveries
 _FIELDS = RowFields(WebhookDelivery, deliveries, converted=("payload",), internal=("tries", "queued_at"))
 _SHOWN = _FIELDS.columns
 _OF_WEBHOOK = select(*_SHOWN).where(is_given(deliveries.c.webhook_id))
-_LIST = Pages(DeliveryRow, _OF_WEBHOOK, deliveries.c.id, newest_first=True)
-_LIST_STATUS = Pages(
-    DeliveryRow,
-    _OF_WEBHOOK,
-    deliveries.c.id,
-    newest_first=True,
-    residual=[equals_unindexed(deliveries.c.status, bindparam("_status"))],
+_HAS_STATUS = equals_unindexed(deliveries.c.status, bindparam("_status"))
+_ALL, _OF_STATUS = (
+    Pages(DeliveryRow, _OF_WEBHOOK, deliveries.c.id, newest_first=True, residual=residual)
+    for residual in ([], [_HAS_STATUS])
 )
 _THIS = is_given(deliveries.c.id)
 _AGAIN = Query(
@@ -55,8 +52,8 @@ def list_deliveries(uow: UnitOfWork, ref: WebhookRef, request: ListDeliveries) -
         return _delivery(row, webhook.retry_at)
 
     if request.status is UNSET:
-        return _LIST.fetch(uow, request, to_delivery, _webhook_id=webhook.id)
-    return _LIST_STATUS.fetch(uow, request, to_delivery, _webhook_id=webhook.id, _status=request.status)
+        return _ALL.fetch(uow, request, to_delivery, _webhook_id=webhook.id)
+    return _OF_STATUS.fetch(uow, request, to_delivery, _webhook_id=webhook.id, _status=request.status)
 
 
 @serves(REDELIVER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
@@ -63,7 +64,7 @@ DATA = "data."
 
 CUSTOM_FIELD = re.compile(rf"customFields\.({ID_PATTERN})")
 
-_ORDER = ("gt", "gte", "lt", "lte")
+_ORDER: Final = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 _LISTS = ("in", "not_in")
 OPS: Final[Mapping[FactType, tuple[str, ...]]] = {
     "text": ("eq", "ne", "in", "not_in", "contains", "is_set"),
@@ -286,14 +287,7 @@ def _is_beyond(op: str, actual: Any, expected: Any) -> bool:
         isinstance(actual, str) and isinstance(expected, str)
     ):
         return False
-    return bool(
-        {
-            "gt": actual > expected,
-            "gte": actual >= expected,
-            "lt": actual < expected,
-            "lte": actual <= expected,
-        }[op]
-    )
+    return bool(_ORDER[op](actual, expected))
 
 
 def _moment(value: Any) -> datetime:
