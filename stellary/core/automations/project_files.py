@@ -7,10 +7,10 @@ items is imported as disabled, and reported in the response.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice, takewhile
 from typing import TypeVar
 
-import attrs
 import orjson
 from sqlalchemy import select
 
@@ -260,26 +260,15 @@ def _create_rules(
     uow = candidates.uow
     for index, entry in enumerate(entries):
         path = f"automations[{index}]"
-        parts = _rename_and_check(uow, entry, path, new_ids)
+        conditions, schedule, checked_actions = _rename_and_check(uow, entry, path, new_ids)
         attempts = _Attempts(candidates)
         conditions = attempts.resolve(
-            "conditions",
-            parts.conditions,
-            targets.resolve_conditions,
-            parts.conditions,
-            f"{path}.conditions",
+            "conditions", conditions, targets.resolve_conditions, f"{path}.conditions"
         )
-        schedule = attempts.resolve(
-            "schedule", parts.schedule, resolve_schedule, parts.schedule, f"{path}.schedule"
-        )
+        schedule = attempts.resolve("schedule", schedule, resolve_schedule, f"{path}.schedule")
         actions = [
-            replace_fields(
-                action,
-                params=attempts.resolve(
-                    name_action_part(number), action.params, _resolve_action, action, action_request, at
-                ),
-            )
-            for number, (at, action, action_request) in enumerate(parts.actions)
+            attempts.resolve(name_action_part(number), action, partial(_resolve_action, request), at)
+            for number, (at, action, request) in enumerate(checked_actions)
         ]
         if attempts.problems:
             yield _not_carried(entry, index, f"it is disabled: {'; '.join(attempts.problems)}")
@@ -304,41 +293,33 @@ class _Attempts:
         self.references: References = {}
         self.problems: list[str] = []
 
-    def resolve(self, part: str, fallback: T, function: Callable[..., T], *arguments: object) -> T:
-        """Return what a function resolves; note the problem and return the fallback if it cannot."""
+    def resolve(self, part: str, value: T, function: Callable[[Candidates, T, str], T], path: str) -> T:
+        """Return a part of the rule with ids in place of names; note the problem and return it as it is if it has one."""
         self.candidates.references = self.references[part] = set()
         try:
-            return function(self.candidates, *arguments)
+            return function(self.candidates, value, path)
         except Invalid as error:
             self.references[part] = {StoredReference(UNRESOLVED, error.message)}
             self.problems.append(error.message)
-            return fallback
+            return value
 
 
 def _resolve_action(
-    candidates: Candidates, action: AutomationAction, request: Request, path: str
-) -> dict[str, object]:
+    request: Request, candidates: Candidates, action: AutomationAction, path: str
+) -> AutomationAction:
     if (foreign := file_references.find_foreign(action.params)) is not None:
         raise Invalid(f"it names {foreign} of the workspace that the file comes from")
-    return resolve_params(candidates, action.params, request, f"{path}.params.")
-
-
-@attrs.frozen
-class _RuleParts:
-    """The parts of a rule, with new ids in place of those of the file.
-
-    Attributes:
-        actions: The position of each action in the file, the action, and its parameters as a request.
-    """
-
-    conditions: dict[str, object]
-    schedule: AutomationSchedule | None
-    actions: list[tuple[str, AutomationAction, Request]]
+    params = resolve_params(candidates, action.params, request, f"{path}.params.")
+    return replace_fields(action, params=params)
 
 
 def _rename_and_check(
     uow: UnitOfWork, entry: ImportedAutomation, path: str, new_ids: Mapping[str, Mapping[str, str]]
-) -> _RuleParts:
+) -> tuple[dict[str, object], AutomationSchedule | None, list[tuple[str, AutomationAction, Request]]]:
+    """Return the conditions, the schedule and the actions of a rule, with new ids in place of those of the file.
+
+    An action comes with its position in the file, and its parameters as a request.
+    """
     actions_to_run = list_actions_to_run(entry, path)
     trigger = check_trigger(uow, entry.trigger, f"{path}.trigger")
     schedule = find_schedule(uow, entry.schedule, trigger, None, f"{path}.schedule")
@@ -355,7 +336,7 @@ def _rename_and_check(
         (at, *check_action(uow, action.type, params, at, trigger))
         for (at, action), params in zip(actions_to_run, all_params, strict=True)
     ]
-    return _RuleParts(conditions, schedule, actions)
+    return conditions, schedule, actions
 
 
 def _not_carried(entry: ImportedAutomation, index: int, reason: str) -> NotCarried:
