@@ -26,13 +26,9 @@ ENTRIES_MAX = 10_000
 REASON_MAX = 1_000
 
 _OF_AGENT = is_given(audit.c.agent_id)
-_LIST = Pages(RowType, select(audit).where(_OF_AGENT), audit.c.id, newest_first=True)
-_OWN_LIST = Pages(
-    RowType,
-    select(audit).where(_OF_AGENT),
-    audit.c.id,
-    newest_first=True,
-    residual=[is_given(audit.c.on_behalf_of_id, "user_id")],
+_ALL, _OWN = (
+    Pages(RowType, select(audit).where(_OF_AGENT), audit.c.id, newest_first=True, residual=residual)
+    for residual in ([], [is_given(audit.c.on_behalf_of_id, "user_id")])
 )
 _INSERT = insert(audit)
 _AGENT_EXISTS = select(agents.c.id).where(is_given(agents.c.id, "agent_id"))
@@ -50,7 +46,7 @@ def list_audit(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing[AuditE
     if sight.is_limited:
         # The reason of a refusal may name any project that the person for whom the agent acted has seen then.
         parameters = {"_agent_id": loaded.row.id, "_user_id": loaded.roles.user_id}
-        page = _OWN_LIST.fetch(uow, request, rows.AUDIT.to_value, **parameters)
+        page = _OWN.fetch(uow, request, rows.AUDIT.to_value, **parameters)
         ids = find_ids([entry.reason for entry in page.items])
         items = find_items(uow, loaded.row.workspace_id, ids)
         hidden = {id for id, (_, project_id) in items.items() if not sight.sees(project_id)}
@@ -59,7 +55,7 @@ def list_audit(uow: UnitOfWork, ref: AgentRef, request: Paged) -> Listing[AuditE
             for entry in page.items
         ]
         return Listing(entries, page.next)
-    return _LIST.fetch(uow, request, rows.AUDIT.to_value, _agent_id=loaded.row.id)
+    return _ALL.fetch(uow, request, rows.AUDIT.to_value, _agent_id=loaded.row.id)
 
 
 def record(

@@ -68,7 +68,7 @@ _RESUME = (
 )
 
 _PENDING_ONLY: tuple[ProposalStatus, ...] = ("pending",)
-# The columns of the proposals that ``_list_open`` returns.
+# A batch that is not fully decided has approved proposals that have not been executed yet.
 _NOT_CARRIED_OUT: tuple[ProposalStatus, ...] = ("pending", "approved")
 
 
@@ -200,7 +200,8 @@ def _lock_whole_mission(
     assert mission is not None
     if mission.status != "awaiting_approval":
         raise _make_unfinished_error()
-    open_rows = _list_open(uow, mission)
+    open_rows = _list_batch(uow, mission) if _is_batch(mission) else _list_pending(uow, mission)
+    open_rows = [row for row in open_rows if row.status != "rejected"]
     if not all(loaded.roles.sight.sees_all(row.named_projects) for row in open_rows):
         raise Forbidden(
             "some changes are in projects that you do not see; decide the others alone",
@@ -224,13 +225,6 @@ def _list_batch(uow: UnitOfWork, mission: StoredMissionRow) -> Sequence[Proposal
 
 def _list_pending(uow: UnitOfWork, mission: StoredMissionRow) -> Sequence[ProposalRow]:
     return PENDING.all(uow.connection, {"_mission_id": mission.id})
-
-
-def _list_open(uow: UnitOfWork, mission: StoredMissionRow) -> Sequence[ProposalRow]:
-    """Return the proposals that have not been executed yet, including approved ones of a batch that is not fully decided."""
-    if not _is_batch(mission):
-        return _list_pending(uow, mission)
-    return [row for row in _list_batch(uow, mission) if row.status != "rejected"]
 
 
 def _decide(
