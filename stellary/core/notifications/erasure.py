@@ -241,16 +241,9 @@ def _remove_address(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
 
 def _revise_memberships(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
     """Remove the address, which is in their items, and the name from records of memberships."""
-    user_id = erasure["userId"]
-    parameters = {"_user_id": user_id, "_after": int(erasure["after"] or 0)}
+    parameters = {"_user_id": erasure["userId"], "_after": int(erasure["after"] or 0)}
     rows = _MEMBERSHIPS.all(uow.connection, parameters)
-    revised: list[dict[str, object]] = []
-    for row in rows:
-        meta: Mapping[str, object] = row.meta
-        changes = row.changes
-        if erasure["name"] is not None:
-            meta, changes = forget_member(row.meta, row.changes, user_id)
-        revised.append({"_seq": row.seq, "meta": meta, "changes": changes, "item": None})
+    revised = [{"_seq": row.seq, **_revise_membership(row, erasure), "item": None} for row in rows]
     if revised:
         uow.connection.execute(_REVISE, revised)
     return {**erasure, "after": str(rows[-1].seq)} if len(rows) == BATCH_MAX else None
@@ -258,15 +251,21 @@ def _revise_memberships(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
 
 def _revise_organization_memberships(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
     """Remove the name from records of memberships in organizations."""
-    user_id = erasure["userId"]
-    rows = _ORGANIZATION_MEMBERSHIPS.all(uow.connection, {"_user_id": user_id, "_after": erasure["after"]})
-    revised: list[dict[str, object]] = []
-    for row in rows:
-        meta, changes = forget_member(row.meta, row.changes, user_id)
-        revised.append({"_id": row.id, "meta": meta, "changes": changes})
+    parameters = {"_user_id": erasure["userId"], "_after": erasure["after"]}
+    rows = _ORGANIZATION_MEMBERSHIPS.all(uow.connection, parameters)
+    revised = [{"_id": row.id, **_revise_membership(row, erasure)} for row in rows]
     if revised:
         uow.connection.execute(_REVISE_OF_ORGANIZATION, revised)
     return {**erasure, "after": rows[-1].id} if len(rows) == BATCH_MAX else None
+
+
+def _revise_membership(
+    row: RevisedActivityRow | RevisedOrganizationActivityRow, erasure: Erasure
+) -> dict[str, object]:
+    if erasure["name"] is None:
+        return {"meta": row.meta, "changes": row.changes}
+    meta, changes = forget_member(row.meta, row.changes, erasure["userId"])
+    return {"meta": meta, "changes": changes}
 
 
 def _enqueue_messages(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:

@@ -88,14 +88,9 @@ class Ledger(Generic[Row, T]):
         all_rows: Select[Any] = select(table).where(in_workspace)
         self._all = Pages(row_type, all_rows, table.c.number)
         if "status" in table.c:
-            self._of_status = Pages(
-                row_type,
-                all_rows,
-                table.c.number,
-                residual=[equals_unindexed(table.c.status, bindparam("_status"))],
-            )
+            has_status = equals_unindexed(table.c.status, bindparam("_status"))
+            self._of_status = Pages(row_type, all_rows, table.c.number, residual=[has_status])
         this_row: Select[Any] = select(table).where(self.this)
-        self._one = Query(row_type, this_row)
         self._lock_statement = Query(row_type, this_row.with_for_update(key_share=True))
         self._share_lock_statement = (
             select(table.c.number).where(self.this).with_for_update(read=True, key_share=True)
@@ -143,18 +138,6 @@ class Ledger(Generic[Row, T]):
         if status is UNSET:
             return self._all.fetch(uow, request, convert, **parameters)
         return self._of_status.fetch(uow, request, convert, **parameters, _status=status)
-
-    def load_row(self, uow: UnitOfWork, workspace_id: str, number: int) -> Row:
-        """Return the current row of an item.
-
-        Args:
-            workspace_id: The workspace.
-            number: The item's number.
-
-        Raises:
-            NotFound: The item is deleted.
-        """
-        return require_row(self._one.first(uow.connection, row_parameters(workspace_id, number)), self.name)
 
     def add(
         self, uow: UnitOfWork, workspace_id: str, values: Mapping[str, object], change: str = "created"

@@ -217,9 +217,7 @@ def _change_status(
     changes = {"updated_at": uow.now, "status": status, **values}
     row = _CHANGE_STATUS.first(uow.connection, {**parameters, "_from": before, **changes})
     if row is None:
-        raise rules.transition_error(
-            ACTIONS.load_row(uow, action_row.workspace_id, action_row.number).status, status
-        )
+        raise rules.transition_error(ACTIONS.lock(uow, action_row).status, status)
     # The condition of the update has checked the status, which may differ from the one that was loaded.
     action_before = replace_fields(ACTIONS.to_value(uow, action_row), status=before)
     ACTIONS.emit_change(
