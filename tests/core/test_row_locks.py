@@ -369,7 +369,8 @@ def claim_webhook_twice(board: AgentApi) -> None:
     hook = ask(board, "POST", f"{board.flat}/webhooks", body)
 
     def lock(uow: Any) -> Any:
-        return queue._lock(uow.connection, [hook["id"]])
+        locked_rows, _ = queue._lock(uow.connection, [hook["id"]])
+        return locked_rows
 
     first, second, overtook = run_beside(core, lock, lambda: core.run(NOBODY, lock))
     assert overtook

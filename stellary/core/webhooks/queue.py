@@ -8,7 +8,7 @@ of waiting messages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from stellary.core.db.base import is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import ItemNoticeGiven, WorkspacesRestored
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.item_changes import emit_notice
 from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import WEBHOOKS
@@ -234,8 +235,7 @@ def settle(
 
 
 def _note(uow: UnitOfWork, reports: Sequence[DeliveryReport], settled: Settled, *, closing: bool) -> None:
-    rows = _lock(uow.connection, [report.webhook.id for report in reports])
-    existing = _existing(uow.connection, [report.webhook.id for report in reports], rows)
+    rows, existing = _lock(uow.connection, [report.webhook.id for report in reports])
     changes: list[dict[str, Any]] = []
     for report in reports:
         webhook = report.webhook
@@ -404,16 +404,14 @@ def _renew(uow: UnitOfWork, held: Mapping[str, ClaimedWebhook], settled: Settled
 def _claim(
     uow: UnitOfWork, own_claims: Mapping[str, ClaimedWebhook], claimed_by: int | None, settled: Settled
 ) -> None:
-    due: dict[str, list[Job]] = {}
-    for job in jobs.lock_due(uow.connection, DELIVER, uow.now, limit=JOBS_MAX):
-        due.setdefault(job.payload["webhookId"], []).append(job)
+    due_jobs = jobs.lock_due(uow.connection, DELIVER, uow.now, limit=JOBS_MAX)
+    due = group((str(job.payload["webhookId"]), job) for job in due_jobs)
     # The messages of these jobs are loaded before the claim ends.
     superfluous_jobs = [job for id in due if id in own_claims for job in due[id]]
     unclaimed_ids = [id for id in due if id not in own_claims]
     busy_jobs: list[Job] = []
     if unclaimed_ids:
-        rows = _lock(uow.connection, unclaimed_ids)
-        existing = _existing(uow.connection, unclaimed_ids, rows)
+        rows, existing = _lock(uow.connection, unclaimed_ids)
         free: dict[str, Job] = {}
         for id in unclaimed_ids:
             row = rows.get(id)
@@ -439,16 +437,12 @@ def _claim(
     jobs.put_off_locked(uow.connection, busy_jobs, uow.now + BUSY_PAUSE)
 
 
-def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, LockedWebhookRow]:
-    rows = _LOCK.all(connection, {"_ids": list(ids)})
-    return {row.id: row for row in rows if row.trash_id is None}
-
-
-def _existing(connection: Connection, ids: Sequence[str], rows: Mapping[str, LockedWebhookRow]) -> set[str]:
-    """Return the ids of existing webhooks. A webhook without a locked row is locked by another transaction, or deleted."""
+def _lock(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, LockedWebhookRow], Collection[str]]:
+    """Lock webhooks, and return their rows and the ids of those that exist, which another transaction may have locked."""
+    rows = {row.id: row for row in _LOCK.all(connection, {"_ids": list(ids)}) if row.trash_id is None}
     if len(rows) == len(ids):
-        return set(ids)
-    return set(connection.execute(_EXISTING, {"_ids": list(ids)}).scalars())
+        return rows, ids
+    return rows, set(connection.execute(_EXISTING, {"_ids": list(ids)}).scalars())
 
 
 def read_backlog(connection: Connection) -> tuple[int, datetime | None, int]:
