@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, select
@@ -22,6 +21,7 @@ from stellary.core.kernel.events import (
     TokensRevoked,
     WorkspaceLeft,
 )
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork
@@ -128,9 +128,7 @@ def cancel_missions_outside(uow: UnitOfWork, events: Sequence[CardTransferred]) 
     Args:
         events: The transfers.
     """
-    by_workspace: dict[str, list[str]] = defaultdict(list)
-    for event in events:
-        by_workspace[event.workspace_id].append(event.card.id)
+    by_workspace = group((event.workspace_id, event.card.id) for event in events)
     for workspace_id, card_ids in by_workspace.items():
         parameters = {"_workspace_id": workspace_id, "_card_ids": card_ids}
         for mission_id in uow.connection.execute(_OUTSIDE, parameters).scalars().all():

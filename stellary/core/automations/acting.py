@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -53,6 +52,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions, jobs
 from stellary.core.kernel.causes import Cause, Chain
 from stellary.core.kernel.events import CardEvent
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.pilotage.action_params import COLUMN_PARAMS
 from stellary.core.pilotage.references import NOTHING, describe_rules, is_broken
@@ -165,10 +165,8 @@ def _load_enabled_rules(
         "_project_ids": sorted({occurrence.event.project_id for occurrence in occurrences}),
         "_triggers": sorted({occurrence.trigger for occurrence in occurrences}),
     }
-    enabled_rules: dict[tuple[str, str], list[EnabledRow]] = defaultdict(list)
-    for rule in _ENABLED.all(uow.connection, parameters):
-        enabled_rules[rule.project_id, rule.trigger].append(rule)
-    return enabled_rules
+    enabled_rules = _ENABLED.all(uow.connection, parameters)
+    return group(((rule.project_id, rule.trigger), rule) for rule in enabled_rules)
 
 
 class _RuleRunner:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from stellary.contract.comments import DocumentComment
 from stellary.contract.fields import replace_fields
 from stellary.contract.multipart_imports import CreateImport
-from stellary.contract.project_exports import FileComment, FileDocument, ProjectFile
+from stellary.contract.project_exports import FileDocument, ProjectFile
 from stellary.contract.project_imports import ImportProject, ProjectHeader
 from stellary.contract.refs import ImportRef, ProjectRef, WorkspaceRef
 from stellary.contract.safe_content import make_safe
@@ -19,6 +19,7 @@ from stellary.core.board.rules.import_cards import plan_comments
 from stellary.core.db.base import is_given
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import comments, rows
 from stellary.core.knowledge.documents import written_event
@@ -61,15 +62,16 @@ def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
     comment_rows = _COMMENTS.all(uow.connection, {"_project_id": ref.project_id}) if document_rows else ()
     author_ids = {row.author_id for row in document_rows} | {row.author_id for row in comment_rows}
     authors = exports.People(people.load_with_membership(uow, workspace_id, author_ids))
-    comments_by_document: dict[str, list[FileComment]] = {row.id: [] for row in document_rows}
-    for row in comment_rows:
-        comments_by_document[row.document_id].append(comments.ROWS.to_file(row, authors.person))
+    ids = {row.id for row in document_rows}
+    comments_by_document = group(
+        (row.document_id, comments.ROWS.to_file(row, authors.person)) for row in comment_rows
+    )
     with_documents = replace_fields(
         file,
         documents=[
             _FILE_FIELDS.to_value(
                 row,
-                parent_id=row.parent_id if row.parent_id in comments_by_document else None,
+                parent_id=row.parent_id if row.parent_id in ids else None,
                 author=authors.person(row.author_id),
                 content=make_safe(row.content),
                 comments=comments_by_document[row.id],
@@ -129,9 +131,7 @@ def _add_documents(uow: UnitOfWork, imported: imports.Imported, file: ProjectHea
     rows.STORED.insert_all(uow, new_documents)
     new_comments = list(plan_comments(DocumentComment, "document", entries, ids, imported.importer))
     comments.ROWS.insert_imported(uow, new_comments)
-    comments_by_document: dict[str, list[DocumentComment]] = {id: [] for id in ids}
-    for comment, _ in new_comments:
-        comments_by_document[comment.document_id].append(comment)
+    comments_by_document = group((comment.document_id, comment) for comment, _ in new_comments)
     for document in new_documents:
         # For search, which indexes each document; members are notified of the project as a whole.
         uow.emit(written_event(document, is_new=True, comments=comments_by_document[document.id]))

@@ -32,6 +32,7 @@ from stellary.core.board.rules.name_matching import (
 )
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel import actions
+from stellary.core.kernel.grouping import group
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import resolve_names as document_names
 from stellary.core.pilotage import rows
@@ -133,10 +134,7 @@ class Candidates:
     @cached_property
     def columns_by_scope(self) -> Mapping[str, Sequence[Candidate]]:
         scope_ids = {column.id: column.scope_id for column in self.columns}
-        by_scope: dict[str, list[Candidate]] = {}
-        for column in self.list_candidates("column"):
-            by_scope.setdefault(scope_ids[column.id], []).append(column)
-        return by_scope
+        return group((scope_ids[column.id], column) for column in self.list_candidates("column"))
 
     @cached_property
     def fields(self) -> Mapping[str, CustomField]:
