@@ -10,6 +10,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, Final, Literal
 
 import attrs
@@ -150,25 +151,17 @@ def _tokens(nodes: Iterable[Node]) -> Iterator[_Token]:
 
 def _join_texts(nodes: Iterable[Node]) -> Iterator[tuple[_Token, list[Node]]]:
     """Yield the inline nodes with their marks, joining texts with equal marks; code becomes a token."""
-    texts: list[str] = []
-    before: list[Node] = []
-    for node in nodes:
-        marks = _marks(node)
-        is_text = (
-            node["type"] == "text"
-            and node.keys() <= {"type", "text", "marks", "attrs"}
-            and not node.get("attrs")
-        )
-        if texts and not (is_text and marks == before):
-            yield _text("".join(texts), before)
-            texts = []
+    for (is_text, marks), run in groupby(nodes, lambda node: (_is_text(node), _marks(node))):
         if is_text:
-            texts.append(node["text"])
-            before = marks
+            yield _text("".join(node["text"] for node in run), marks)
         else:
-            yield _Token("break" if _is_break(node, marks) else "solid", _inline_node(node)), marks
-    if texts:
-        yield _text("".join(texts), before)
+            for node in run:
+                yield _Token("break" if _is_break(node, marks) else "solid", _inline_node(node)), marks
+
+
+def _is_text(node: Node) -> bool:
+    known_keys = node.keys() <= {"type", "text", "marks", "attrs"}
+    return node["type"] == "text" and known_keys and not node.get("attrs")
 
 
 def _text(text: str, marks: list[Node]) -> tuple[_Token, list[Node]]:
@@ -247,18 +240,13 @@ def _code(text: str) -> str:
 
 def _settle_edges(tokens: Sequence[_Token]) -> None:
     """Decide which characters next to marks are written as character references."""
-    start = 0
-    while start < len(tokens):
-        if tokens[start].kind not in ("open", "close"):
-            start += 1
-            continue
-        end = start
-        while end < len(tokens) and tokens[end].kind in ("open", "close"):
-            end += 1
-        token_before = tokens[start - 1] if start else None
-        token_after = tokens[end] if end < len(tokens) else None
-        _settle(token_before, tokens[start:end], token_after)
-        start = end
+    end = 0
+    for is_mark, run in groupby(tokens, lambda token: token.kind in ("open", "close")):
+        start, marks = end, [*run]
+        end += len(marks)
+        if is_mark:
+            token_before = tokens[start - 1] if start else None
+            _settle(token_before, marks, tokens[end] if end < len(tokens) else None)
 
 
 def _settle(token_before: _Token | None, marks: Sequence[_Token], token_after: _Token | None) -> None:
