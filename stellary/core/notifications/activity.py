@@ -136,12 +136,6 @@ class _Entry:
             return self.event.type
         return rules.TYPES[type(self.event)]
 
-    def find_entity(self) -> tuple[str, str | None]:
-        """Return the kind and the id of the item that the activity is about."""
-        if isinstance(self.event, events.TrashEvent):
-            return self.event.kind, self.event.item_id
-        return rules.find_entity(self.event, self.type)
-
     def list_kinds(self) -> list[tuple[str, str, NotificationKind]]:
         """Return the workspace, the recipient and the kind of each notification."""
         kinds = {id: messages.find_kind(self.event, id, self.mentioned_ids) for id in self.recipients}
@@ -305,7 +299,7 @@ def _build_entry(uow: UnitOfWork, event: _OtherEvent) -> _Entry:
 def _activity_row(
     uow: UnitOfWork, activity_id: str, entry: _Entry, agent_names: Mapping[str, str]
 ) -> dict[str, object]:
-    entity, entity_id = entry.find_entity()
+    entity, entity_id = rules.find_entity(entry.event)
     card = entry.card
     return {
         "id": activity_id,

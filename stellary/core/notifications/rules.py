@@ -276,15 +276,10 @@ def find_entity(
     | events.DocumentEvent
     | events.PilotageChanged
     | events.ItemChanged
-    | events.ItemNoticeGiven,
-    type: ActivityType,
+    | events.ItemNoticeGiven
+    | events.TrashEvent,
 ) -> tuple[str, str | None]:
-    """Return the kind and the id of the item that an event is about.
-
-    Args:
-        event: The event.
-        type: The type of its activity.
-    """
+    """Return the kind and the id of the item that an event is about."""
     match event:
         case events.CommentCreated() | events.CommentUpdated():
             return "comment", event.comment.id
@@ -306,10 +301,10 @@ def find_entity(
                 if isinstance(event, events.DocumentCommentEvent)
                 else ("document", event.document.id)
             )
-        case events.ItemChanged() | events.ItemNoticeGiven():
-            return event.kind, event.item_id
+        case events.PilotageChanged():
+            return event.type.partition("_")[0], event.thing_id
         case _:
-            return type.partition("_")[0], event.thing_id
+            return event.kind, event.item_id
 
 
 # ---------------------------------------------------------------------------------------------- recipients
