@@ -22,6 +22,8 @@ ENTRIES_MAX = 100
 
 FactType = Literal["text", "number", "moment", "flag", "list", "any"]
 Facts = Mapping[str, Any]
+Conditions = Mapping[str, Any]
+"""The conditions of a rule, a group of them, or a comparison."""
 
 _TYPES: Final[Mapping[object, FactType]] = {
     **dict.fromkeys((int, float), "number"),
@@ -85,10 +87,10 @@ class _Moment(Request):
 
 
 def check_conditions(
-    conditions: Mapping[str, Any],
+    conditions: Conditions,
     path: str = "conditions",
     data_fields: Mapping[str, FactType] = MappingProxyType({}),
-) -> Mapping[str, Any]:
+) -> Conditions:
     """Check that conditions are well-formed, and return them.
 
     Args:
@@ -106,7 +108,7 @@ def check_conditions(
     return conditions
 
 
-def _check_group(group: Mapping[str, Any], path: str, depth: int, fields: Mapping[str, FactType]) -> int:
+def _check_group(group: Conditions, path: str, depth: int, fields: Mapping[str, FactType]) -> int:
     """Check a group, and return the number of its comparisons."""
     if len(group) != 1 or not group.keys() <= {"all", "any"}:
         raise invalid((path, 'must be {"all": […]} or {"any": […]}'))
@@ -130,10 +132,10 @@ def _check_group(group: Mapping[str, Any], path: str, depth: int, fields: Mappin
 
 
 def map_comparisons(
-    group: Mapping[str, Any],
-    change: Callable[[Mapping[str, Any], str], dict[str, Any]],
+    group: Conditions,
+    change: Callable[[Conditions, str], dict[str, object]],
     path: str = "conditions",
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return conditions with other comparisons; malformed parts stay.
 
     Args:
@@ -144,7 +146,7 @@ def map_comparisons(
     if isinstance(group.get("field"), str):
         return change(group, path)
 
-    def change_part(part: Any, part_path: str) -> Any:
+    def change_part(part: object, part_path: str) -> object:
         return map_comparisons(part, change, part_path) if isinstance(part, Mapping) else part
 
     return {
@@ -155,7 +157,7 @@ def map_comparisons(
     }
 
 
-def _check_leaf(leaf: Mapping[str, Any], path: str, fields: Mapping[str, FactType]) -> None:
+def _check_leaf(leaf: Conditions, path: str, fields: Mapping[str, FactType]) -> None:
     if not {"field", "op"} <= leaf.keys() <= {"field", "op", "value"}:
         raise invalid((path, 'must be {"field": …, "op": …, "value": …}, or a group'))
     kind = _kind_of(leaf["field"], fields)
@@ -240,7 +242,7 @@ _CHECKS: Final[Mapping[FactType, Callable[[Any], str | None]]] = {
 # ---------------------------------------------------------------------------------------------- evaluation
 
 
-def is_satisfied(conditions: Mapping[str, Any], facts: Facts) -> bool:
+def is_satisfied(conditions: Conditions, facts: Facts) -> bool:
     """Return whether facts satisfy well-formed conditions. Empty conditions are satisfied.
 
     Args:
