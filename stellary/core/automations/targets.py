@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 from stellary.contract.cards import CardStatus, Priority
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.wire import invalid
-from stellary.core.automations.rules.conditions import Conditions, map_comparisons
+from stellary.core.automations.rules.conditions import Comparisons, map_comparisons
 from stellary.core.automations.rules.file_references import KINDS
 from stellary.core.board.rules import custom_fields
 from stellary.core.board.rules.references import unknown
@@ -28,7 +28,7 @@ _BY_NAME: Final = {"eq": "in", "ne": "not_in", "in": "in", "not_in": "not_in"}
 """The operators with which columns are compared by id, by those with which they are compared by name."""
 
 
-def name_fields(candidates: Candidates, conditions: Conditions) -> dict[str, object]:
+def name_fields(candidates: Candidates, conditions: Comparisons) -> dict[str, object]:
     """Return conditions with ids of custom fields in place of their names; malformed parts stay.
 
     Args:
@@ -36,7 +36,7 @@ def name_fields(candidates: Candidates, conditions: Conditions) -> dict[str, obj
         conditions: The conditions as the caller has sent them, which need not be well-formed.
     """
 
-    def name_field(comparison: Conditions, path: str) -> dict[str, object]:
+    def name_field(comparison: Comparisons, path: str) -> dict[str, object]:
         name_or_id = comparison["field"].removeprefix(_FIELD)
         if name_or_id == comparison["field"] or re.fullmatch(ID_PATTERN, name_or_id):
             return {**comparison}
@@ -47,7 +47,7 @@ def name_fields(candidates: Candidates, conditions: Conditions) -> dict[str, obj
 
 
 def resolve_conditions(
-    candidates: Candidates, conditions: Conditions, path: str = "conditions"
+    candidates: Candidates, conditions: Comparisons, path: str = "conditions"
 ) -> dict[str, object]:
     """Return well-formed conditions with ids in place of names.
 
@@ -62,7 +62,7 @@ def resolve_conditions(
     return map_comparisons(conditions, partial(_resolve_comparison, candidates), path)
 
 
-def _resolve_comparison(candidates: Candidates, comparison: Conditions, path: str) -> dict[str, object]:
+def _resolve_comparison(candidates: Candidates, comparison: Comparisons, path: str) -> dict[str, object]:
     field, op, value = comparison["field"], comparison["op"], comparison.get("value")
     if field.startswith(_FIELD):
         if field.removeprefix(_FIELD) not in candidates.fields:

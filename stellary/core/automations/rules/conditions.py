@@ -22,7 +22,7 @@ ENTRIES_MAX = 100
 
 FactType = Literal["text", "number", "moment", "flag", "list", "any"]
 Facts = Mapping[str, Any]
-Conditions = Mapping[str, Any]
+Comparisons = Mapping[str, Any]
 """The conditions of a rule, a group of them, or a comparison."""
 
 _TYPES: Final[Mapping[object, FactType]] = {
@@ -87,10 +87,10 @@ class _Moment(Request):
 
 
 def check_conditions(
-    conditions: Conditions,
+    conditions: Comparisons,
     path: str = "conditions",
     data_fields: Mapping[str, FactType] = MappingProxyType({}),
-) -> Conditions:
+) -> Comparisons:
     """Check that conditions are well-formed, and return them.
 
     Args:
@@ -108,7 +108,7 @@ def check_conditions(
     return conditions
 
 
-def _check_group(group: Conditions, path: str, depth: int, fields: Mapping[str, FactType]) -> int:
+def _check_group(group: Comparisons, path: str, depth: int, fields: Mapping[str, FactType]) -> int:
     """Check a group, and return the number of its comparisons."""
     if len(group) != 1 or not group.keys() <= {"all", "any"}:
         raise invalid((path, 'must be {"all": […]} or {"any": […]}'))
@@ -132,8 +132,8 @@ def _check_group(group: Conditions, path: str, depth: int, fields: Mapping[str, 
 
 
 def map_comparisons(
-    group: Conditions,
-    change: Callable[[Conditions, str], dict[str, object]],
+    group: Comparisons,
+    change: Callable[[Comparisons, str], dict[str, object]],
     path: str = "conditions",
 ) -> dict[str, object]:
     """Return conditions with other comparisons; malformed parts stay.
@@ -157,7 +157,7 @@ def map_comparisons(
     }
 
 
-def _check_leaf(leaf: Conditions, path: str, fields: Mapping[str, FactType]) -> None:
+def _check_leaf(leaf: Comparisons, path: str, fields: Mapping[str, FactType]) -> None:
     if not {"field", "op"} <= leaf.keys() <= {"field", "op", "value"}:
         raise invalid((path, 'must be {"field": …, "op": …, "value": …}, or a group'))
     kind = _kind_of(leaf["field"], fields)
@@ -242,7 +242,7 @@ _CHECKS: Final[Mapping[FactType, Callable[[Any], str | None]]] = {
 # ---------------------------------------------------------------------------------------------- evaluation
 
 
-def is_satisfied(conditions: Conditions, facts: Facts) -> bool:
+def is_satisfied(conditions: Comparisons, facts: Facts) -> bool:
     """Return whether facts satisfy well-formed conditions. Empty conditions are satisfied.
 
     Args:
