@@ -36,53 +36,35 @@ def build_stats(view: StatsView, options: p.RenderOptions) -> View:
             time_figure("Cycle time", view.cycle_time),
         )
     )
-    grid = p.Grid(
-        (
-            completed_per_day(view.completed_per_day),
-            _distribution(
-                "By status",
-                [
-                    p.Share("open", status.open, tone="quiet"),
-                    p.Share("in progress", status.in_progress, tone="info"),
-                    p.Share("done", status.done, tone="good"),
-                ],
-            ),
-            _distribution(
-                "By column", [p.Share(line(column.name, NAME_MAX), column.cards) for column in view.by_column]
-            ),
-            _distribution(
-                "By priority",
-                [
-                    p.Share("▲ high", view.by_priority.high, tone="bad"),
-                    p.Share("◆ medium", view.by_priority.medium, tone="warn"),
-                    p.Share("▽ low", view.by_priority.low, tone="info"),
-                    p.Share("none", view.by_priority.none, tone="quiet"),
-                ],
-            ),
-            _distribution(
-                "By assignee",
-                [
-                    p.Share(
-                        line(assignee.name or ("former member" if assignee.user_id else "nobody"), NAME_MAX),
-                        assignee.cards,
-                    )
-                    for assignee in view.by_assignee
-                ],
-            ),
-            _distribution(
-                "By label",
-                [
-                    p.Share(line(label.name or "no label", NAME_MAX), label.cards, label.color, "quiet")
-                    for label in view.by_label
-                ],
-            ),
-        )
-    )
+    priority = view.by_priority
+    shares = {
+        "By status": [
+            p.Share("open", status.open, tone="quiet"),
+            p.Share("in progress", status.in_progress, tone="info"),
+            p.Share("done", status.done, tone="good"),
+        ],
+        "By column": [p.Share(line(column.name, NAME_MAX), column.cards) for column in view.by_column],
+        "By priority": [
+            p.Share("▲ high", priority.high, tone="bad"),
+            p.Share("◆ medium", priority.medium, tone="warn"),
+            p.Share("▽ low", priority.low, tone="info"),
+            p.Share("none", priority.none, tone="quiet"),
+        ],
+        "By assignee": [
+            p.Share(line(item.name or ("former member" if item.user_id else "nobody"), NAME_MAX), item.cards)
+            for item in view.by_assignee
+        ],
+        "By label": [
+            p.Share(line(label.name or "no label", NAME_MAX), label.cards, label.color, "quiet")
+            for label in view.by_label
+        ],
+    }
+    distributions = [
+        p.Distribution(title, tuple(items[:SHARES]), max(len(items) - SHARES, 0))
+        for title, items in shares.items()
+    ]
+    grid = p.Grid((completed_per_day(view.completed_per_day), *distributions))
     return View("Stats", "Stats", (figures, grid), (p.Span(w.format_count(number, "card"), "quiet"),))
-
-
-def _distribution(title: str, shares: list[p.Share]) -> p.Distribution:
-    return p.Distribution(title, tuple(shares[:SHARES]), max(len(shares) - SHARES, 0))
 
 
 def time_figure(name: str, time: TimeTaken) -> p.Figure:
