@@ -10,7 +10,9 @@ from stellary.client.display._markup import line
 from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
-    from stellary.contract.pilotage import Mission
+    from datetime import datetime
+
+    from stellary.contract.pilotage import Mission, Todo
     from stellary.contract.pilotage_state import PilotageState
 
 SECTION_ITEMS = 8
@@ -61,70 +63,46 @@ def _sections(state: PilotageState, options: p.RenderOptions) -> list[p.Section]
     names = {mission.id: mission.objective for mission in state.missions}
     names |= {priority.id: priority.label for priority in state.active_priorities}
     rows: dict[str, list[tuple[p.Span | p.Meter | None, ...]]] = {
-        "Priorities": [
-            (p.Span(line(priority.label, TEXT_MAX)), _code_span(priority.module))
-            for priority in state.active_priorities
-        ],
+        "Priorities": [(_text(item.label), _code(item.module)) for item in state.active_priorities],
         "Missions": [_mission(mission, state) for mission in state.missions],
         "Waiting for you": [
-            (
-                w.status_tag(action.status),
-                p.Span(line(action.explanation, TEXT_MAX)),
-                p.Span(line(action.action_type, 40), "quiet", "code"),
-            )
+            (w.status_tag(action.status), _text(action.explanation), _code(action.action_type))
             for action in open_actions
         ],
         "Todos": [
-            (
-                w.status_tag(todo.status),
-                p.Span(line(todo.label, TEXT_MAX)),
-                p.Span(f"for {line(name, 60)}", "quiet")
-                if (name := names.get(todo.mission_id or todo.priority_id or ""))
-                else None,
-            )
-            for todo in state.todos
+            (w.status_tag(todo.status), _text(todo.label), _todo_parent(todo, names)) for todo in state.todos
         ],
         "Decisions": [
-            (
-                p.Span(line(decision.title, TEXT_MAX)),
-                p.Span(line(decision.impact, TEXT_MAX), "quiet") if decision.impact else None,
-                p.Span(w.format_day(decision.created_at, options.now), "quiet"),
-            )
-            for decision in state.decisions
+            (_text(item.title), _text(item.impact, "quiet"), _day(item.created_at, options))
+            for item in state.decisions
         ],
-        "Documents": [
-            (p.Span(line(doc.title, TEXT_MAX)), _code_span(doc.owner)) for doc in state.active_docs
-        ],
+        "Documents": [(_text(doc.title), _code(doc.owner)) for doc in state.active_docs],
         "History": [
             (
-                p.Span(w.format_day(activity.created_at, options.now), "quiet"),
-                p.Span(line(activity.actor_name or "somebody", 60)),
+                _day(activity.created_at, options),
+                _text(activity.actor_name or "somebody", most=60),
                 p.Span(w.humanize(str(activity.type)), "quiet"),
-                p.Span(line(_activity_subject(activity.meta), 80)) if activity.meta else None,
+                _text(_activity_subject(activity.meta), most=80) if activity.meta else None,
             )
             for activity in state.history
         ],
     }
-    sections = []
+    most = options.limit(SECTION_ITEMS)
+    sections: list[p.Section] = []
     for title, spans in rows.items():
-        points: list[p.Cell] = [tuple(span for span in row if span is not None) for row in spans]
-        visible = tuple(points[: options.limit(SECTION_ITEMS)])
-        if points:
-            part = p.Points(visible, hidden=len(points) - len(visible))
-            sections.append(p.Section(title, (part,), len(points)))
+        sections += p.list_section(title, (tuple(filter(None, row)) for row in spans), most=most)
     return sections
 
 
 def _mission(mission: Mission, state: PilotageState) -> tuple[p.Span | p.Meter | None, ...]:
     todos = [todo for todo in state.todos if todo.mission_id == mission.id]
     done = sum(todo.status == "done" for todo in todos)
-    reason = mission.blocked_reason
     return (
         w.status_tag(mission.status),
-        p.Span(line(mission.objective, TEXT_MAX)),
-        _code_span(mission.module),
+        _text(mission.objective),
+        _code(mission.module),
         p.Meter(done, len(todos), "todos") if todos else None,
-        p.Span(line(reason, TEXT_MAX), "bad") if reason else None,
+        _text(mission.blocked_reason, "bad"),
     )
 
 
@@ -133,5 +111,18 @@ def _activity_subject(meta: dict[str, Any]) -> Any:
     return next((meta[name] for name in _NAMES if meta.get(name)), next(iter(meta.values())))
 
 
-def _code_span(name: str | None) -> p.Span | None:
+def _todo_parent(todo: Todo, names: dict[str, str]) -> p.Span | None:
+    name = names.get(todo.mission_id or todo.priority_id or "")
+    return p.Span(f"for {line(name, 60)}", "quiet") if name else None
+
+
+def _text(text: object, tone: p.Tone = "plain", most: int = TEXT_MAX) -> p.Span | None:
+    return p.Span(line(text, most), tone) if text else None
+
+
+def _code(name: str | None) -> p.Span | None:
     return p.Span(line(name, 40), "quiet", "code") if name else None
+
+
+def _day(moment: datetime, options: p.RenderOptions) -> p.Span:
+    return p.Span(w.format_day(moment, options.now), "quiet")

@@ -343,16 +343,20 @@ class Section(Part):
     count: int | None = None
 
 
-def list_section(title: str, items: Iterable[Cell], *, counted: bool = True) -> list[Section]:
+def list_section(
+    title: str, items: Iterable[Cell], *, counted: bool = True, most: int | None = None
+) -> list[Section]:
     """Return a section with a list; an empty list without any items.
 
     Args:
         title: The heading.
         items: The items.
         counted: Whether their number stands beside the heading.
+        most: The number of items that are shown; None for all.
     """
     points = tuple(items)
-    return [Section(title, (Points(points),), len(points) if counted else None)] if points else []
+    part = Points(points[:most], hidden=len(points) - len(points[:most]))
+    return [Section(title, (part,), len(points) if counted else None)] if points else []
 
 
 @attrs.frozen
