@@ -132,25 +132,17 @@ def list_cards(session: CommandContext, everywhere: bool, **options: Any) -> Non
         return
     project = session.project_handle()
     board = project.board()
-    cards = list(
-        project.cards.iterate(
-            column_id=find_column(board, options["column"], options["scope"]).id
-            if options["column"]
-            else UNSET,
-            scope_id=find_scope(board, options["scope"]).id
-            if options["scope"] and not options["column"]
-            else UNSET,
-            label_id=find_label(board, options["label"]).id if options["label"] else UNSET,
-            assignee_id=find_person_id(session, options["assignee"]) or UNSET,
-            status=options["status"] or UNSET,
-            priority=options["priority"] or UNSET,
-            q=options["search"] or UNSET,
-            due_before=options["due_before"] or UNSET,
-            archived=options["archived"],
-            filter=options["filter"] or UNSET,
-            saved=options["saved"] or UNSET,
-        )
-    )
+    column, scope, label = options.pop("column"), options.pop("scope"), options.pop("label")
+    filters = {
+        "column_id": find_column(board, column, scope).id if column else None,
+        "scope_id": find_scope(board, scope).id if scope and not column else None,
+        "label_id": find_label(board, label).id if label else None,
+        "assignee_id": find_person_id(session, options.pop("assignee")),
+        "q": options.pop("search"),
+        **options,
+    }
+    used = {name: value for name, value in filters.items() if value}
+    cards = list(project.cards.iterate(**{"archived": False, **used}))
     show(cards, session.json, "No cards match.", collect_names(board.labels, board.members, board.columns))
 
 
