@@ -165,25 +165,27 @@ class Matched:
     def _build_frames(self) -> list[Frame]:
         """Return all declared and existing scopes; one of them is the default one."""
         default = next((scope for scope in self.state.scopes if scope.is_default), None)
-        pairs = self._pair_default(default)
-        default_index = self._default_index(pairs, default)
+        self._pair_default(default)
+        unmatched = [(None, existing, "") for existing in self.scopes.unmatched]
+        scopes: list[tuple[Scope | None, wire.Scope | None, str]] = [*self.scopes.pairs, *unmatched]
+        scopes = scopes or [(None, None, "")]
+        # In a new project, the default scope is the one that is declared as default, or else the first.
+        first = next((index for index, (scope, *_) in enumerate(scopes) if scope and scope.default), 0)
         frames = []
-        for index, (scope, existing, path) in enumerate(pairs):
-            is_default = index == default_index
-            columns = self.declaration.columns if is_default and scope.columns is UNSET else scope.columns
-            if is_default and UNSET not in (scope.columns, self.declaration.columns):
+        for index, (scope, existing, path) in enumerate(scopes):
+            is_default = index == first if default is None else existing is default
+            columns = UNSET if scope is None else scope.columns
+            columns_path = "columns" if columns is UNSET else f"{path}.columns"
+            if is_default and UNSET not in (columns, self.declaration.columns):
                 self.problems.note("columns", f"are those of {path}, which declares its own")
-            columns_path = f"{path}.columns" if scope.columns is not UNSET else "columns"
-            frames.append(self._build_frame(scope, existing, path, is_default, columns, columns_path))
-        for existing in self.scopes.unmatched:
-            columns = self.declaration.columns if existing.is_default else UNSET
-            frames.append(self._build_frame(None, existing, "", existing.is_default, columns, "columns"))
-        if not any(frame.is_default for frame in frames):
-            frames.insert(0, self._build_frame(None, None, "", True, self.declaration.columns, "columns"))
+            if is_default and columns is UNSET:
+                columns = self.declaration.columns
+            pairs = pair(columns, existing.columns if existing else [], columns_path, self.problems)
+            frames.append(Frame(scope, existing, path, is_default, pairs, columns is not UNSET))
         return frames
 
-    def _pair_default(self, default: wire.Scope | None) -> list[tuple[Any, Any, str]]:
-        """Return the pairs of scopes, after pairing the scope declared as default with the existing default one."""
+    def _pair_default(self, default: wire.Scope | None) -> None:
+        """Pair the scope declared as default with the existing default one."""
         pairs = self.scopes.pairs
         for index, (scope, existing, path) in enumerate(pairs):
             if not scope.default or default is None or existing is default:
@@ -196,26 +198,6 @@ class Matched:
             else:
                 self.scopes.unmatched.remove(default)
                 pairs[index] = (scope, default, path)
-        return pairs
-
-    def _default_index(self, pairs: list[tuple[Any, Any, str]], default: wire.Scope | None) -> int | None:
-        """Return the index of the default scope's pair; in a new project, the scope declared as default or else the first."""
-        if default is not None:
-            return next((index for index, (_, existing, _) in enumerate(pairs) if existing is default), None)
-        declared = [index for index, (scope, _, _) in enumerate(pairs) if scope.default]
-        return declared[0] if declared else (0 if pairs else None)
-
-    def _build_frame(
-        self,
-        scope: Any,
-        existing: Any,
-        path: str,
-        is_default: bool,
-        columns: list[Column] | Unset,
-        columns_path: str,
-    ) -> Frame:
-        pairs = pair(columns, existing.columns if existing else [], columns_path, self.problems)
-        return Frame(scope, existing, path, is_default, pairs, columns is not UNSET)
 
     # ------------------------------------------------------------------------------------------ lookups by name
 
