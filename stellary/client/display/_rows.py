@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from importlib.resources import files
 from typing import Any
@@ -139,48 +139,43 @@ def format_field(value: Any, name: str, options: p.RenderOptions) -> p.Cell:
 
 
 def _format_value(value: Any, name: str, options: p.RenderOptions) -> p.Cell:
-    for kind, format_kind in _FORMATTERS:
-        if isinstance(value, kind):
-            return format_kind(value, name, options)
+    match value:
+        case True:
+            return (p.Span("yes", "good"),)
+        case False:
+            return () if name in _RARE else (p.Span("no", "quiet"),)
+        case int() | float():
+            tone: p.Tone = "bad" if name == "overdue" and value else "plain"
+            return (p.Span(f"{value:,}", tone),)
+        case datetime():
+            return _format_moment(value, options)
+        case date():
+            return (p.Span(w.format_day(value, options.now), "quiet"),)
+        case str():
+            return _format_text(value, name)
+        case list() | tuple():
+            more = f" and {len(value) - 8} more" if len(value) > 8 else ""
+            return (p.Span(line(", ".join(map(summarize, value[:8])), TEXT_MAX) + more),)
+        case dict():
+            pairs = [f"{key}: {summarize(item)}" for key, item in list(value.items())[:6]]
+            return (p.Span(line(", ".join(pairs), TEXT_MAX)),)
     return (p.Span(line(summarize(value), TEXT_MAX)),)
 
 
-def _format_bool(value: bool, name: str, options: p.RenderOptions) -> p.Cell:
-    if value:
-        return (p.Span("yes", "good"),)
-    return () if name in _RARE else (p.Span("no", "quiet"),)
-
-
-def _format_number(number: float, name: str, options: p.RenderOptions) -> p.Cell:
-    tone: p.Tone = "bad" if name == "overdue" and number else "plain"
-    return (p.Span(f"{number:,}", tone),)
-
-
-def _format_moment(moment: datetime, name: str, options: p.RenderOptions) -> p.Cell:
+def _format_moment(moment: datetime, options: p.RenderOptions) -> p.Cell:
     day = w.format_day(moment, options.now)
     exact = w.format_utc(moment)
     midnight = exact.endswith("00:00 UTC")
     return (p.Span(day if midnight else f"{day} {exact[11:16]}", "quiet", hint=exact),)
 
 
-def _format_text(text: str, name: str, options: p.RenderOptions) -> p.Cell:
+def _format_text(text: str, name: str) -> p.Cell:
     if name.endswith("_name"):
         return (p.Span(line(text, 60), kind="person"),)
     if name in ("type", "kind", "doc_type", "autonomy_mode", "role"):
         return (p.Span(line(w.humanize(text), 60)),)
     if name in _CODE:
         return (p.Span(line(text, 60), "quiet", "code"),)
-    return (p.Span(line(text, TEXT_MAX)),)
-
-
-def _format_list(items: Sequence[Any], name: str, options: p.RenderOptions) -> p.Cell:
-    text = ", ".join(summarize(item) for item in items[:8])
-    more = f" and {len(items) - 8} more" if len(items) > 8 else ""
-    return (p.Span(line(text, TEXT_MAX) + more),)
-
-
-def _format_mapping(mapping: Mapping[str, Any], name: str, options: p.RenderOptions) -> p.Cell:
-    text = ", ".join(f"{key}: {summarize(value)}" for key, value in list(mapping.items())[:6])
     return (p.Span(line(text, TEXT_MAX)),)
 
 
@@ -206,14 +201,3 @@ def _format_bytes(size: int) -> str:
     if size < 1024:
         return f"{size} B"
     return f"{size / 1024:.0f} kB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"
-
-
-_FORMATTERS: tuple[tuple[Any, Callable[..., p.Cell]], ...] = (
-    (bool, _format_bool),
-    ((int, float), _format_number),
-    (datetime, _format_moment),
-    (date, lambda day, name, options: (p.Span(w.format_day(day, options.now), "quiet"),)),
-    (str, _format_text),
-    ((list, tuple), _format_list),
-    (dict, _format_mapping),
-)
