@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from stellary.client.display._activity import summarize_activity
 from stellary.client.display._asking import load
-from stellary.client.display._handles import view
-from stellary.client.display._live import LiveLog
+from stellary.client.display._missions import LiveLog
+from stellary.client.display._seen import view
 from stellary.client.display._sheet import View
 from stellary.contract.rendering import register_renderer
 

@@ -1,14 +1,17 @@
-"""The views of an agent mission and of its log."""
+"""The views of an agent mission and of its log, also while the log grows."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from stellary.client._environment import in_notebook
 from stellary.client.display import _parts as p
 from stellary.client.display import _words as w
-from stellary.client.display._markup import line
-from stellary.client.display._sheet import View
+from stellary.client.display._lines import entry_line
+from stellary.client.display._markup import line, readable
+from stellary.client.display._sheet import PLAIN_WIDTH, View, put
 
 if TYPE_CHECKING:
     from stellary.contract.agent_missions import AgentMission, MissionEntry
@@ -100,3 +103,24 @@ _FORMATTERS: dict[str, Callable[[dict[str, Any]], list[p.Span | None]]] = {
     "tool_call": _format_tool_call,
     "proposal": _format_proposal,
 }
+
+
+class LiveLog:
+    """A callback that shows each entry of a mission log as it arrives."""
+
+    def __init__(self) -> None:
+        self._entries: list[MissionEntry] = []
+        self._output: Any = None
+
+    def __call__(self, entry: MissionEntry) -> None:
+        self._entries.append(entry)
+        if not in_notebook():
+            text_line = "".join(text for text, _ in entry_line(build_entry(entry), PLAIN_WIDTH))
+            sys.stdout.write(f"{readable(text_line).rstrip()}\n")
+            sys.stdout.flush()
+            return
+        view = build_log(self._entries, p.RenderOptions())
+        if self._output is None:
+            self._output = put(view)
+        else:
+            self._output.update(view)
