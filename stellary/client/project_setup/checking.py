@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from stellary.client.calling.nearest import nearest
-from stellary.client.project_setup import values
 from stellary.client.project_setup.declaration import Card, Declaration, Field, Scope
 from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.references import references
-from stellary.contract.custom_fields import FIELDS_MAX
+from stellary.contract import field_values
+from stellary.contract.custom_fields import FIELDS_MAX, FieldType
 from stellary.contract.wire import UNSET, Unset, utc
 
 CARD_KEY = re.compile(r"[A-Z]{2,6}-[1-9][0-9]{0,9}")
@@ -182,7 +182,7 @@ class _Checker:
                 self._check_declared(name, names, f"{path}.fields.{name}", "field", fold_case)
                 continue
             try:
-                values.to_stored(field.type, field.options or (), value)
+                to_stored(field.type, field.options or (), value)
             except ValueError as error:
                 self.note(f"{path}.fields.{name}", str(error))
 
@@ -242,3 +242,22 @@ def related_cards(card: Card) -> Iterator[tuple[str, str]]:
     for attribute in RELATIONS[1:]:
         for index, title in enumerate(getattr(card, attribute) or ()):
             yield f"{attribute}[{index}]", title
+
+
+def to_stored(kind: FieldType, options: Sequence[str], value: Any) -> Any:
+    """Return a value in the form in which the API stores it; None if it clears the field.
+
+    Args:
+        kind: The type of the field.
+        options: The options of a ``select`` or ``multi-select``.
+        value: The declared value.
+
+    Raises:
+        ValueError: The value does not fit the field's type; the message is a clause that follows the path.
+    """
+    if field_values.clears(kind, value):
+        return None
+    stored = field_values.read(kind, options, value)
+    if stored is None:
+        raise ValueError(field_values.MESSAGES[kind])
+    return stored

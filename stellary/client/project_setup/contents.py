@@ -8,7 +8,6 @@ from typing import Any
 
 import attrs
 
-from stellary.client.project_setup import values
 from stellary.client.project_setup.changes import (
     ActionWord,
     Change,
@@ -19,7 +18,7 @@ from stellary.client.project_setup.changes import (
     is_default,
     plain_names,
 )
-from stellary.client.project_setup.checking import RELATIONS, fold_case, related_cards
+from stellary.client.project_setup.checking import RELATIONS, fold_case, related_cards, to_stored
 from stellary.client.project_setup.declaration import Automation, Card, Step, format_date
 from stellary.client.project_setup.matching import Frame, Matched
 from stellary.client.project_setup.problems import ProblemCollector
@@ -289,7 +288,7 @@ def _declared_field_values(
             matched.problems.note(field_path, "must not be cleared, since the field is required")
             continue
         try:
-            stored[f"fields.{field.name}"] = values.to_stored(field.type, field.options or (), value)
+            stored[f"fields.{field.name}"] = to_stored(field.type, field.options or (), value)
         except ValueError as error:
             matched.problems.note(field_path, str(error))
     return stored
