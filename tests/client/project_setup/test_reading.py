@@ -388,13 +388,13 @@ def test_missing_pyyaml_is_named(monkeypatch):
     ],
 )
 def test_values_have_the_form_stored_by_the_api(kind, options, value, stored):
-    from stellary.client.project_setup import values
+    from stellary.client.project_setup.checking import to_stored
 
     if stored is ValueError:
         with pytest.raises(ValueError, match=r"^must be "):
-            values.to_stored(kind, options, value)
+            to_stored(kind, options, value)
     else:
-        assert values.to_stored(kind, options, value) == stored
+        assert to_stored(kind, options, value) == stored
 
 
 def test_toml_dates_in_values_become_text():
