@@ -11,13 +11,12 @@ Values, pages and handles use this module to show themselves at the end of a not
 from __future__ import annotations
 
 from stellary.client.display._activity import summarize_activity
-from stellary.client.display._asking import load
+from stellary.client.display._asking import load, show, view
 from stellary.client.display._missions import LiveLog
-from stellary.client.display._seen import view
 from stellary.client.display._sheet import View
 from stellary.contract.rendering import register_renderer
 
 # Values that the core returns are displayed too, without a client.
 register_renderer(view)
 
-__all__ = ["LiveLog", "View", "load", "summarize_activity", "view"]
+__all__ = ["LiveLog", "View", "load", "show", "summarize_activity", "view"]

@@ -1,9 +1,10 @@
-"""The requests that ``show()`` of a handle makes. The representation of a handle makes none."""
+"""The views of handles: their representation, which makes no request, and the requests that ``show()`` makes."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -11,7 +12,7 @@ import attrs
 from stellary.client.calling.method import Resource
 from stellary.client.calling.steps import Steps, run_steps, run_steps_async
 from stellary.client.display._card import build_card
-from stellary.client.display._parts import RenderOptions, collect_names
+from stellary.client.display._parts import Cell, FactList, RenderOptions, Span, collect_names
 from stellary.client.display._seen import build_view
 from stellary.client.display._sheet import View, put
 from stellary.client.methods.projects import ProjectHandle
@@ -22,6 +23,77 @@ ViewSteps = Steps[View]
 OF_BOARD = ("kanban", "list", "calendar")
 OF_SCOPE = ("roadmap", "stats")
 FLOW = "flow"
+
+
+def view(
+    value: Any,
+    view: str | None = None,
+    *,
+    now: datetime | None = None,
+    most: int | None = None,
+    card_url: str | None = None,
+) -> View:
+    """Return the view of a value, a list, a page or a handle.
+
+    Args:
+        value: A value of the API, a page or another list of values, or a handle. The view of a handle shows its location
+            and makes no request.
+        view: The name of the view; for a board ``kanban``, ``list`` or ``calendar``. By default the first one.
+        now: The reference time: cards due before it are late. The current time by default.
+        most: The maximum number of cards per column and rows per table.
+        card_url: The beginning of the address of each card on a board, which its key follows, such as
+            ``https://pm.example.com/boards/acme/eng/…/cards/``. By default, cards lead nowhere.
+
+    Returns:
+        The view.
+
+    Raises:
+        TypeError: The value is not a value of the API, and not a list of these.
+        ValueError: The value has no such view.
+    """
+    if not isinstance(value, Resource):
+        return build_view(value, view, RenderOptions(now or datetime.now(UTC), most, card_url))
+    if view not in (None, "handle"):
+        raise ValueError(f"{type(value).__name__} has no view {view!r}, but handle")
+    return build_handle(value)
+
+
+def build_handle(handle: Resource[Any]) -> View:
+    """Render the location of a handle, its sub-resources and its methods."""
+    kind = type(handle)
+    facts: list[tuple[str, Cell]] = []
+    place = handle._path_params
+    if place:
+        facts.append(
+            ("Place", tuple(Span(f"{part}", kind="code", hint=name) for name, part in place.items()))
+        )
+    members = [(name, member) for name, member in inspect.getmembers_static(kind) if not name.startswith("_")]
+    calls = [name for name, member in members if inspect.isfunction(member)]
+    sub_resources = [name for name, member in members if isinstance(member, property)]
+    if sub_resources:
+        facts.append(("Holds", _code_spans(sub_resources)))
+    facts.append(("Does", _code_spans(f"{name}()" for name in calls if name not in ("show", "with_options"))))
+    if _has_show(handle):
+        facts.append(("To see it", (Span(f"{'await ' if handle._awaits else ''}….show()", kind="code"),)))
+    note = "a handle; no request has been made yet"
+    return View(
+        kind="Handle", title=kind.__name__, parts=(FactList(tuple(facts)),), facts=(Span(note, "quiet"),)
+    )
+
+
+def _has_show(handle: Resource[Any]) -> bool:
+    try:
+        load_view(handle, None).close()
+    except TypeError:
+        return False
+    return True
+
+
+def _code_spans(names: Any) -> Cell:
+    return tuple(Span(name, kind="code") for name in names)
+
+
+# ---------------------------------------------------------------------------------------------- requests
 
 
 def show(handle: Resource[Any], view: str | None) -> Any:
