@@ -181,10 +181,9 @@ def print_fields(fields: Iterable[str]) -> None:
 
 def print_handle(handle: Resource[Sync], view_name: str | None = None) -> None:
     """Load and print the view of a handle."""
-    from stellary.client.calling.steps import run_steps
-    from stellary.client.display._asking import load_view
+    from stellary.client.display import load
 
-    draw(run_steps(load_view(handle, view_name)))
+    draw(load(handle, view_name))
 
 
 def draw(renderable: object) -> None:

@@ -1,4 +1,4 @@
-"""The registry of the display that shows handles.
+"""The registry of the display that shows values and handles.
 
 ``stellary.client.display`` imports the handles, so they cannot import it. The client registers it here.
 """
@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from stellary.contract.agent_missions import MissionEntry
+    from stellary.contract.rendering import RenderedValue
 
 
 class Display(Protocol):
-    """The functions of ``stellary.client.display`` that handles call."""
+    """The part of ``stellary.client.display`` that values and handles use."""
+
+    def view(self, value: Any, /) -> RenderedValue:
+        """Return the view of a value, a page or a handle."""
 
     def show(self, handle: Any, view: str | None, /) -> Any:
         """Request what a handle leads to, and show it; a coroutine for AsyncStellary.
@@ -23,16 +27,17 @@ class Display(Protocol):
             view: The name of the view, such as ``list`` or ``roadmap``; None for the default view of the handle.
         """
 
-    def start_log(self) -> Callable[[MissionEntry], object]:
-        """Return a function that shows the entries of a mission's log as they arrive."""
+    @property
+    def LiveLog(self) -> Callable[[], Callable[[MissionEntry], object]]:  # noqa: N802 - a class
+        """A callback that shows the entries of a mission's log as they arrive."""
 
 
-_displays: list[Display] = []
+_loaders: list[Callable[[], Display]] = []
 
 
-def register_display(display: Display) -> None:
-    """Use a display for all handles from now on."""
-    _displays[:] = [display]
+def register_display(load: Callable[[], Display]) -> None:
+    """Use a display for all handles from now on, which a function returns when something is first shown."""
+    _loaders[:] = [load]
 
 
 def get_display() -> Display:
@@ -41,6 +46,6 @@ def get_display() -> Display:
     Raises:
         LookupError: None is registered: ``stellary.client`` is not loaded.
     """
-    if not _displays:
+    if not _loaders:
         raise LookupError("there is no display: import stellary.Stellary first")
-    return _displays[0]
+    return _loaders[0]()

@@ -29,7 +29,7 @@ class MissionWait(Resource[C]):
         Returns:
             The mission in its state at that time.
         """
-        callback = get_display().start_log() if progress is True else progress or None
+        callback = get_display().LiveLog() if progress is True else progress or None
         return _wait_async(self, callback) if self._awaits else _wait(self, callback)
 
 
