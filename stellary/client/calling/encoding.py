@@ -109,17 +109,7 @@ def _to_moment(value: datetime) -> str:
     if value.tzinfo is None:
         raise ValueError(MOMENT_WITHOUT_ZONE)
     # A plain datetime, since ``isoformat`` of a subclass may include nanoseconds.
-    plain = datetime(
-        value.year,
-        value.month,
-        value.day,
-        value.hour,
-        value.minute,
-        value.second,
-        value.microsecond,
-        value.tzinfo,
-        fold=value.fold,
-    )
+    plain = datetime.combine(value.date(), value.timetz())
     try:
         return plain.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
     except OverflowError:
