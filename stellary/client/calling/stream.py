@@ -6,7 +6,7 @@ A new connection continues after the id of the last event received, so that no e
 from __future__ import annotations
 
 import codecs
-import re
+import io
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,10 +23,10 @@ from stellary.client.errors import Unanswered, UnreadableAnswer
 from stellary.contract.errors import ApiError, StellaryError
 from stellary.contract.port import RawRequest, RawResponse
 
-_BREAK = re.compile(rb"\r\n|\n|\r")
+_Utf8Decoder = codecs.getincrementaldecoder("utf-8-sig")
 _RETRY_MAX = 60_000
 EVENT_MAX = 16 << 20
-"""The largest event, in bytes, so that an endless event cannot fill the memory."""
+"""The largest event, in characters, so that an endless event cannot fill the memory."""
 
 
 @attrs.frozen
@@ -58,8 +58,8 @@ class Decoder:
 
     def restart(self) -> None:
         """Prepare for another connection, discarding an incomplete event of the last one."""
-        self._buffer = b""
-        self._started = False
+        self._text = io.IncrementalNewlineDecoder(_Utf8Decoder("replace"), translate=True)
+        self._buffer = ""
         self._id = self.last_id
         self._event = ""
         self._data: list[str] = []
@@ -70,27 +70,16 @@ class Decoder:
         Raises:
             ValueError: An event exceeds the size limit.
         """
-        self._buffer += block
-        if not self._started and len(self._buffer) >= len(codecs.BOM_UTF8):
-            self._buffer = self._buffer.removeprefix(codecs.BOM_UTF8)
-            self._started = True
-        if len(self._buffer) > EVENT_MAX:
+        text = self._buffer + self._text.decode(block)
+        if len(text) > EVENT_MAX:
             raise ValueError("an event exceeds the size limit")
+        *lines, self._buffer = text.split("\n")
         events: list[ServerSentEvent] = []
-        start = 0
-        for line_break in _BREAK.finditer(self._buffer):
-            if line_break.end() == len(self._buffer) and line_break.group() == b"\r":
-                # The next block may begin with the other half of the line break.
-                break
-            line, start = (
-                self._buffer[start : line_break.start()].decode("utf-8", "replace"),
-                line_break.end(),
-            )
+        for line in lines:
             if line:
                 self._field(line)
             elif (event := self._dispatch()) is not None:
                 events.append(event)
-        self._buffer = self._buffer[start:]
         return events
 
     def _field(self, line: str) -> None:
