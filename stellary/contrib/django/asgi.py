@@ -145,7 +145,8 @@ class _DjangoExchange:
         self._request = request
         self._has_ended = False
         self._is_closed = asyncio.Event()
-        self._messages: asyncio.Queue[AsgiMessage] = asyncio.Queue()
+        # The messages of the application, and None when it has ended.
+        self._messages: asyncio.Queue[AsgiMessage | None] = asyncio.Queue()
         # One part at a time, so that the application waits while the client is slow.
         self._room = asyncio.Semaphore(1)
         self._task: asyncio.Task[None]
@@ -153,6 +154,7 @@ class _DjangoExchange:
     def start(self, app: AsgiApp, scope: AsgiScope) -> None:
         """Let an application answer the request."""
         self._task = asyncio.create_task(app(scope, self._receive, self._send))
+        self._task.add_done_callback(lambda _: self._messages.put_nowait(None))
 
     async def _receive(self) -> AsgiMessage:
         if not self._has_ended:
@@ -203,16 +205,9 @@ class _DjangoExchange:
         Raises:
             RuntimeError: It has ended without a complete response.
         """
-        if self._messages.empty():
-            getting = asyncio.create_task(self._messages.get())
-            try:
-                await asyncio.wait({getting, self._task}, return_when=asyncio.FIRST_COMPLETED)
-                if getting.done():
-                    return getting.result()
-            finally:
-                getting.cancel()
-        if not self._messages.empty():
-            return self._messages.get_nowait()
+        message = await self._messages.get()
+        if message is not None:
+            return message
         if not self._task.cancelled() and (error := self._task.exception()) is not None:
             raise error
         raise RuntimeError("the response is incomplete")
