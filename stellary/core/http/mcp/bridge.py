@@ -93,8 +93,11 @@ class Bridge:
             _CLIENT: client,
         }
         messages: asyncio.Queue[LibraryMessage | None] = asyncio.Queue()
-        manager, source = self._managers[streams], _CompleteBody(request.body)
-        task = asyncio.create_task(manager.handle_request(scope, source.receive, messages.put))
+        # Nothing follows the body: the library then waits for a disconnection, which does not come.
+        requests: asyncio.Queue[LibraryMessage] = asyncio.Queue()
+        requests.put_nowait({"type": "http.request", "body": request.body, "more_body": False})
+        manager = self._managers[streams]
+        task = asyncio.create_task(manager.handle_request(scope, requests.get, messages.put))
         task.add_done_callback(lambda _: messages.put_nowait(None))
         parts = _follow(task, messages)
         start = cast("RawResponse", await anext(parts))
@@ -187,19 +190,6 @@ def _describe_tool(tool: Tool, has_workspaces: bool) -> types.Tool:
             open_world_hint=False,
         ),
     )
-
-
-class _CompleteBody:
-    """A complete body in the form of ASGI, for a client that stays connected."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body: bytes | None = body
-
-    async def receive(self) -> LibraryMessage:
-        if self._body is None:
-            await asyncio.Event().wait()
-        body, self._body = self._body, None
-        return {"type": "http.request", "body": body, "more_body": False}
 
 
 async def _follow(
