@@ -15,7 +15,16 @@ from sqlalchemy import (
     false,
 )
 
-from stellary.core.db.base import IdType, Json, UtcDateTime, item_table, metadata, parent_key, partial_index
+from stellary.core.db.base import (
+    IdType,
+    Json,
+    UtcDateTime,
+    item_table,
+    metadata,
+    parent_key,
+    partial_index,
+    record_table,
+)
 
 users = item_table(
     "stellary_users",
@@ -45,13 +54,11 @@ organizations = item_table(
     Column("trash_id", IdType),
 )
 
-organization_members = Table(
+organization_members = record_table(
     "stellary_organization_members",
-    metadata,
     Column("organization_id", IdType, parent_key("stellary_organizations.id"), primary_key=True),
     Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True, index=True),
     Column("role", String(10), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
 )
 
 workspaces = item_table(
@@ -79,14 +86,12 @@ workspaces = item_table(
     partial_index("uq_stellary_workspaces_owner_id_personal", "owner_id", unique=True, where="is_personal"),
 )
 
-workspace_members = Table(
+workspace_members = record_table(
     "stellary_workspace_members",
-    metadata,
     Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), primary_key=True),
     Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True, index=True),
     Column("role", String(10), nullable=False),
     Column("pilotage_role", String(10), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
 )
 
 private_projects = Table(
@@ -97,10 +102,8 @@ private_projects = Table(
     Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False, index=True),
 )
 
-invitations = Table(
+invitations = record_table(
     "stellary_invitations",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("workspace_id", IdType, parent_key("stellary_workspaces.id"), nullable=False),
     Column("email", String(254), nullable=False),
     Column("email_key", String(762), nullable=False),
@@ -112,16 +115,13 @@ invitations = Table(
     Column("project_id", IdType),
     Column("project_role", String(10)),
     Column("expires_at", UtcDateTime, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("workspace_id", "email_key"),
     # For the invitations to one address, in all workspaces.
     Index("ix_stellary_invitations_email_key", "email_key"),
 )
 
-api_tokens = Table(
+api_tokens = record_table(
     "stellary_api_tokens",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("user_id", IdType, parent_key("stellary_users.id"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("prefix", String(20), nullable=False),
@@ -131,7 +131,6 @@ api_tokens = Table(
     Column("project_ids", Json),
     Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
-    Column("created_at", UtcDateTime, nullable=False),
     # Of an OAuth grant, which its program renews: see ``oauth_grants``. Null for other tokens.
     Column("grant_digests", Json),
     Column("renewals", Integer),
@@ -139,24 +138,21 @@ api_tokens = Table(
     Index("ix_stellary_api_tokens_user_id_id", "user_id", "id"),
 )
 
-sessions = Table(
+sessions = record_table(
     "stellary_sessions",
-    metadata,
     # The ``jti`` of its JWT.
     Column("id", String(64), primary_key=True),
     Column("user_id", IdType, parent_key("stellary_users.id"), nullable=False),
     # The token generation of the user at the login.
     Column("generation", Integer, nullable=False),
     Column("device", String(100)),
-    Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
     Column("ended_at", UtcDateTime),
     Index("ix_stellary_sessions_user_id_id", "user_id", "id"),
 )
 
-second_factors = Table(
+second_factors = record_table(
     "stellary_second_factors",
-    metadata,
     Column("user_id", IdType, parent_key("stellary_users.id"), primary_key=True),
     # Encrypted with the key that signs logins, since checking a code needs the secret; see ``second_factors``.
     Column("secret", String(64), nullable=False),
@@ -164,7 +160,6 @@ second_factors = Table(
     Column("last_step", BigInteger, nullable=False),
     # Null until the user has proved with a code that an app has the secret.
     Column("confirmed_at", UtcDateTime),
-    Column("created_at", UtcDateTime, nullable=False),
 )
 
 recovery_codes = Table(
@@ -175,22 +170,18 @@ recovery_codes = Table(
     Column("code_digest", String(64), primary_key=True),
 )
 
-identities = Table(
+identities = record_table(
     "stellary_identities",
-    metadata,
     # The URL of an OpenID Connect provider, and the id of the user there.
     Column("issuer", String(255), primary_key=True),
     Column("subject", String(255), primary_key=True),
     Column("id", IdType, nullable=False),
     Column("user_id", IdType, parent_key("stellary_users.id"), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_identities_user_id_id", "user_id", "id"),
 )
 
-email_tokens = Table(
+email_tokens = record_table(
     "stellary_email_tokens",
-    metadata,
-    Column("id", IdType, primary_key=True),
     Column("user_id", IdType, parent_key("stellary_users.id"), nullable=False),
     # What the link in the email is for.
     Column("purpose", String(20), nullable=False),
@@ -199,7 +190,6 @@ email_tokens = Table(
     # The address that the link confirms; null if it is for something else.
     Column("email", String(254)),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
-    Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_email_tokens_user_id_purpose", "user_id", "purpose"),
 )
 

@@ -143,15 +143,16 @@ def record_table(
 
     Args:
         name: The name of the table.
-        *parts: Its other columns, constraints and indexes.
+        *parts: Its other columns, constraints and indexes. There is no column for an id if one of them is a primary key.
         times: The names of the last columns, which are times. Default: ``created_at``.
         **options: Further arguments of ``Table``.
     """
     columns = [part for part in parts if isinstance(part, Column)]
+    if not any(column.primary_key for column in columns):
+        columns.insert(0, Column("id", IdType, primary_key=True))
     columns += (Column(time, UtcDateTime, nullable=False) for time in times)
     constraints = [part for part in parts if not isinstance(part, Column)]
-    id = Column("id", IdType, primary_key=True)
-    return Table(name, metadata, id, *columns, *constraints, **options)
+    return Table(name, metadata, *columns, *constraints, **options)
 
 
 @functools.lru_cache(maxsize=16_384)

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
-    Table,
     bindparam,
     delete,
     func,
@@ -22,7 +21,7 @@ from sqlalchemy import (
 from stellary.contract.errors import Conflict, Invalid, Unprocessable
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import AnyEndpoint
-from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.base import IdType, Json, record_table
 from stellary.core.db.direct_connection import queue_statement
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
@@ -30,9 +29,8 @@ from stellary.core.kernel.unit import UnitOfWork
 KEPT = timedelta(hours=24)
 KEY_MAX = 255
 
-keys = Table(
+keys = record_table(
     "stellary_idempotency_keys",
-    metadata,
     Column("user_id", IdType, primary_key=True),
     Column("key_digest", String(64), primary_key=True),
     Column("request_digest", String(64), nullable=False),
@@ -40,7 +38,6 @@ keys = Table(
     Column("headers", Json, nullable=False),
     # Null where the response contains a secret, which must not be stored.
     Column("body", LargeBinary),
-    Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_idempotency_keys_created_at", "created_at"),
 )
 

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import IO, Final
 
-from sqlalchemy import Column, String, Table, bindparam, delete, insert, select
+from sqlalchemy import Column, String, bindparam, delete, insert, select
 
 from stellary.contract.errors import ApiError, Unavailable
-from stellary.core.db.base import UtcDateTime, metadata
+from stellary.core.db.base import UtcDateTime, record_table
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import Blobs, is_key
@@ -36,12 +36,7 @@ _FOREIGN = (
     " if no other database uses it"
 )
 
-tokens = Table(
-    "stellary_store_tokens",
-    metadata,
-    Column("token", String(2 * _TOKEN_BYTES), primary_key=True),
-    Column("created_at", UtcDateTime, nullable=False),
-)
+tokens = record_table("stellary_store_tokens", Column("token", String(2 * _TOKEN_BYTES), primary_key=True))
 _TOKENS = select(tokens.c.token, tokens.c.created_at).order_by(tokens.c.created_at.desc())
 _INSERT = insert(tokens)
 _DELETE_OLD = delete(tokens).where(
