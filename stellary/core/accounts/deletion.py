@@ -93,9 +93,7 @@ _DEACTIVATE = (
     .values(deactivated_at=bindparam("_now"), token_generation=users.c.token_generation + 1)
 )
 _REACTIVATE = (
-    update(users)
-    .where(is_given(users.c.external_id), users.c.deactivated_at.is_not(None))
-    .values(deactivated_at=None)
+    update(users).where(is_given(users.c.id), users.c.deactivated_at.is_not(None)).values(deactivated_at=None)
 )
 _END_LOGINS = [delete(table).where(is_given(table.c.user_id)) for table in (sessions, email_tokens)]
 
@@ -124,29 +122,20 @@ def delete_account(units: Units, actor: Actor, ref: Ref, request: DeleteAccount)
     return Ok()
 
 
-def erase(units: Units, external_id: str, connection: Connection | None) -> bool:
-    """Delete the account of a user of the host; see ``Core.erase``.
-
-    Args:
-        units: Opens the units of work.
-        external_id: The id of the user in the host's application.
-        connection: The host's connection, in whose transaction the account is deleted; None opens a transaction.
-    """
-
-    def delete(uow: UnitOfWork, user: UserRow) -> bool:
-        _delete(uow, user.token_generation)
-        return True
-
-    return _change_user_of_host(units, external_id, connection, delete)
-
-
-def _change_user_of_host(
+def change_user_of_host(
     units: Units,
     external_id: str,
     connection: Connection | None,
     change: Callable[[UnitOfWork, UserRow], bool],
 ) -> bool:
-    """Change the account of a user of the host on behalf of this user; return False if there is none."""
+    """Change the account of a user of the host on behalf of this user; return False if there is none.
+
+    Args:
+        units: Opens the units of work.
+        external_id: The id of the user in the host's application.
+        connection: The host's connection, in whose transaction the account is changed; None opens a transaction.
+        change: ``erase``, ``deactivate`` or ``reactivate``.
+    """
 
     def work(uow: UnitOfWork) -> bool:
         user = find_user_by_external_id(uow, external_id)
@@ -156,6 +145,12 @@ def _change_user_of_host(
             return change(uow, user)
 
     return units.run(work, NOBODY, connection)
+
+
+def erase(uow: UnitOfWork, user: UserRow) -> bool:
+    """Delete the account of a user of the host; see ``Core.erase``."""
+    _delete(uow, user.token_generation)
+    return True
 
 
 def _delete(uow: UnitOfWork, generation: int, confirm: Callable[[UnitOfWork], None] | None = None) -> None:
@@ -210,34 +205,14 @@ def _check_owned(memberships: Sequence[MembershipRow]) -> None:
         )
 
 
-def deactivate(units: Units, external_id: str, connection: Connection | None) -> bool:
-    """Deactivate the account of a user of the host; see ``Core.deactivate``.
-
-    Args:
-        units: Opens the units of work.
-        external_id: The id of the user in the host's application.
-        connection: The host's connection, in whose transaction the account is deactivated; None opens a transaction.
-    """
-    return _change_user_of_host(units, external_id, connection, _deactivate)
+def reactivate(uow: UnitOfWork, user: UserRow) -> bool:
+    """Reactivate the account of a user of the host; see ``Core.reactivate``. Return False if it is not deactivated."""
+    parameters = {"_id": user.id, "updated_at": uow.now}
+    return bool(uow.connection.execute(_REACTIVATE, parameters).rowcount)
 
 
-def reactivate(units: Units, external_id: str, connection: Connection | None) -> bool:
-    """Reactivate the account of a user of the host; see ``Core.reactivate``.
-
-    Args:
-        units: Opens the units of work.
-        external_id: The id of the user in the host's application.
-        connection: The host's connection, in whose transaction the account is reactivated; None opens a transaction.
-    """
-
-    def work(uow: UnitOfWork) -> bool:
-        parameters = {"_external_id": external_id, "updated_at": uow.now}
-        return bool(uow.connection.execute(_REACTIVATE, parameters).rowcount)
-
-    return units.run(work, NOBODY, connection)
-
-
-def _deactivate(uow: UnitOfWork, user: UserRow) -> bool:
+def deactivate(uow: UnitOfWork, user: UserRow) -> bool:
+    """Deactivate the account of a user of the host; see ``Core.deactivate``. Return False if it is deactivated already."""
     seats = _WORKSPACES.all(uow.connection, {"_user_id": user.id})
     parameters = {"_id": user.id, "_now": uow.now, "updated_at": uow.now}
     if not uow.connection.execute(_DEACTIVATE, parameters).rowcount:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from sqlalchemy import Connection
 
 from stellary.contract.errors import Unauthenticated
-from stellary.core.accounts.deletion import deactivate, erase, reactivate
+from stellary.core.accounts.deletion import change_user_of_host, deactivate, erase, reactivate
 from stellary.core.accounts.hosted import find_external_id, map_user
 from stellary.core.accounts.provisioning import Membership, provision, remove
 from stellary.core.accounts.users import id_by_address
@@ -197,7 +197,7 @@ class HostAccounts:
             Unavailable: The database does not answer, or was busy for too long.
         """
         with raise_api_errors():
-            return deactivate(self.units, external_id, connection)
+            return change_user_of_host(self.units, external_id, connection, deactivate)
 
     def reactivate(self, external_id: str, *, connection: Connection | None = None) -> bool:
         """Reactivate a user that ``deactivate`` has deactivated.
@@ -215,7 +215,7 @@ class HostAccounts:
             Unavailable: The database does not answer, or was busy for too long.
         """
         with raise_api_errors():
-            return reactivate(self.units, external_id, connection)
+            return change_user_of_host(self.units, external_id, connection, reactivate)
 
     def erase(self, external_id: str, *, connection: Connection | None = None) -> bool:
         """Delete the account of a user of your application, as when the user deletes it over HTTP.
@@ -236,7 +236,7 @@ class HostAccounts:
             Unavailable: The database does not answer, or was busy for too long.
         """
         with raise_api_errors():
-            return erase(self.units, external_id, connection)
+            return change_user_of_host(self.units, external_id, connection, erase)
 
     def known_by(self, email: str) -> Actor | None:
         """Return the actor of the user with an email address, or None if there is no such user. No access is checked."""
