@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from string import Template
@@ -181,27 +181,23 @@ class SystemOperations:
         self._home = home
         self._metrics = metrics
         self._measures = _Recent(lambda: asyncio.ensure_future(asyncio.to_thread(_measure, core)))
-        self._endpoints = endpoints
+        # By prefix, which is the same for all requests unless the API is mounted several times.
+        self._build_document = cache(partial(_build_document, endpoints))
         store = Probe(partial(_store_problem, core), threads.files.run, "the file store")
         self._probes = database_probe(core, threads), store
-        # By prefix, which is the same for all requests unless the API is mounted several times.
-        self._documents: dict[str, bytes] = {}
-        self._pages: dict[str, ApiPage] = {}
 
     def handlers(self) -> dict[str, OperationHandler]:
         """Return the handlers by operation."""
-        return {
+        handlers: dict[str, OperationHandler] = {
             ROOT.operation: self._show_root,
             HEALTH.operation: self._show_health,
             READY.operation: self._check_readiness,
             OPENAPI.operation: self._show_document,
             DOCS.operation: self._show_page,
-            **(
-                {}
-                if self._metrics is None
-                else {METRICS.operation: partial(self._show_metrics, self._metrics)}
-            ),
         }
+        if self._metrics is not None:
+            handlers[METRICS.operation] = partial(self._show_metrics, self._metrics)
+        return handlers
 
     async def _show_root(self, context: RequestContext) -> RawResponse:
         # Browsers name HTML first; programs name JSON, or nothing.
@@ -227,20 +223,14 @@ class SystemOperations:
         return _json(Readiness())
 
     async def _show_document(self, context: RequestContext) -> RawResponse:
-        document = self._documents.get(context.prefix)
-        if document is None:
-            document = await asyncio.to_thread(_build_document, self._endpoints, context.prefix)
-            self._documents[context.prefix] = document
-        return RawResponse(200, _JSON, document)
+        return RawResponse(200, _JSON, await asyncio.to_thread(self._build_document, context.prefix))
 
     async def _show_metrics(self, metrics: RequestMetrics, _: RequestContext) -> RawResponse:
         measures = await self._measures.read(MEASURED_EVERY, ())
         return await asyncio.to_thread(metrics.response, measures)
 
     async def _show_page(self, context: RequestContext) -> RawResponse:
-        page = self._pages.get(context.prefix)
-        if page is None:
-            page = self._pages[context.prefix] = await asyncio.to_thread(api_page, context.prefix)
+        page = await asyncio.to_thread(api_page, context.prefix)
         return page.response(context.headers)
 
 
@@ -293,6 +283,7 @@ class ApiPage:
         return RawResponse(200, {**cache_headers, **page_headers}, gzip.decompress(self.packed))
 
 
+@cache
 def api_page(prefix: str) -> ApiPage:
     """Return the page of a server.
 
