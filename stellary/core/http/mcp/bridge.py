@@ -185,8 +185,8 @@ def _describe_tool(tool: Tool, has_workspaces: bool) -> types.Tool:
         # Hints that equal the default of the protocol are left out.
         annotations=types.ToolAnnotations(
             read_only_hint=tool.reads or None,
-            destructive_hint=None if tool.reads or not tool.adds else False,
-            idempotent_hint=None if tool.reads or not tool.repeatable else True,
+            destructive_hint=False if tool.adds else None,
+            idempotent_hint=tool.repeatable or None,
             open_world_hint=False,
         ),
     )

@@ -89,8 +89,8 @@ class Tool:
         summary: Its description for a model, in one sentence.
         takes: The class of its parameters, besides the workspace.
         action: The action; callers with the permission for it may call the tool.
-        adds: Whether it adds data only, and changes none.
-        repeatable: Whether a second call has no further effect.
+        adds: Whether it adds data, and changes none.
+        repeatable: Whether it changes data, and a second call has no further effect.
         for_agents: Whether it is listed for agents alone.
         waits: Whether the action is repeated until it has a result.
     """
@@ -99,8 +99,8 @@ class Tool:
     summary: str
     takes: type[Request]
     action: AnyAction
-    adds: bool
-    repeatable: bool
+    adds: bool = False
+    repeatable: bool = False
     for_agents: bool = False
     waits: bool = False
 
@@ -131,7 +131,6 @@ WHO_AM_I: AnyAction = Action("whoami", _WHO, Nothing, MCP, "board.read", load_ca
 _NEXT, *_MISSIONS = _tools(
     *("get_next_mission", "report_step", "complete_mission", "fail_mission"),
     adds=True,
-    repeatable=False,
     for_agents=True,
 )
 _READING = (
@@ -154,10 +153,10 @@ _CHANGING = (
     *("toggle_checklist_item", "remove_relation", "transfer_card", "update_document"),
 )
 _ALL = (
-    _build_tool(WHO_AM_I, adds=True, repeatable=True),
-    *_tools(*_READING, adds=True, repeatable=True),
-    *_tools(*_ADDING, adds=True, repeatable=False),
-    *_tools(*_CHANGING, adds=False, repeatable=True),
+    _build_tool(WHO_AM_I),
+    *_tools(*_READING),
+    *_tools(*_ADDING, adds=True),
+    *_tools(*_CHANGING, repeatable=True),
     _NEXT,
     attrs.evolve(
         _NEXT,
@@ -178,11 +177,7 @@ def build_tools(actions: Mapping[str, AnyAction]) -> Mapping[str, Tool]:
     Args:
         actions: The actions of the core by name.
     """
-    host_tools = {
-        name: _build_tool(action, adds=False, repeatable=False)
-        for name, action in actions.items()
-        if name not in ACTIONS
-    }
+    host_tools = {name: _build_tool(action) for name, action in actions.items() if name not in ACTIONS}
     return {**TOOLS, **host_tools}
 
 
