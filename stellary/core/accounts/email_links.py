@@ -36,20 +36,8 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.refs import Ref
 from stellary.contract.wire import invalid
-from stellary.core.accounts import api_tokens
+from stellary.core.accounts import api_tokens, email_tokens
 from stellary.core.accounts.common_passwords import check_new_password
-from stellary.core.accounts.email_tokens import (
-    EmailPurpose,
-    TokenOwner,
-    build_invalid_link,
-    create_email_token,
-    delete_email_tokens,
-    delete_links,
-    find_owner,
-    find_owner_or_none,
-    has_room,
-    take_email_token,
-)
 from stellary.core.accounts.emails import send_email, send_security_notice
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.passwords import USER, check_current_password, hash_password, load_caller
@@ -77,7 +65,7 @@ SEND_RESET_LINK = "accounts.send_reset_link"
 """The kind of job that sends a link to reset a password."""
 LIFETIME = timedelta(hours=1)
 VERIFICATION_LIFETIME = timedelta(days=1)
-PURPOSES: Final[Mapping[ConfirmedAction, EmailPurpose]] = {
+PURPOSES: Final[Mapping[ConfirmedAction, email_tokens.EmailPurpose]] = {
     "change_email": "confirm_change",
     "delete_account": "confirm_deletion",
 }
@@ -152,7 +140,7 @@ def send_address_link(uow: UnitOfWork, payload: RequestedAddress) -> None:
     # A new password, a deletion or a deactivation in the meantime ends the request.
     if user is None or user.token_generation != payload["generation"]:
         return
-    if not has_room(uow, user.id, "change_email"):
+    if not email_tokens.has_room(uow, user.id, "change_email"):
         return
     if new_email == user.email:
         _mail_address_link(uow, user.id, new_email, LIFETIME)
@@ -190,7 +178,7 @@ def send_verification(uow: UnitOfWork, user: User) -> None:
 
 
 def _mail_address_link(uow: UnitOfWork, user_id: str, email: str, lifetime: timedelta) -> None:
-    secret = create_email_token(uow, user_id, "change_email", lifetime, email)
+    secret = email_tokens.create_email_token(uow, user_id, "change_email", lifetime, email)
     send_email(
         uow,
         email,
@@ -214,7 +202,7 @@ def confirm_email(uow: UnitOfWork, ref: Ref, request: ConfirmEmail) -> Ok:
         Invalid: The token is unknown, was used, or has expired.
         Conflict: Another account has the address now.
     """
-    owner = find_owner(uow, request.token, "change_email")
+    owner = email_tokens.find_owner(uow, request.token, "change_email")
     columns = {
         "email": owner.new_email,
         "email_key": address_key(owner.new_email),
@@ -225,9 +213,11 @@ def confirm_email(uow: UnitOfWork, ref: Ref, request: ConfirmEmail) -> Ok:
     with refuse_duplicate(uow, ADDRESS_TAKEN, "duplicate_email"):
         # Locks the account, so that of two confirmations at the same time the second one finds no token.
         uow.connection.execute(_UPDATE, {"_id": owner.user_id, **columns})
-    take_email_token(uow, request.token, "change_email")
+    email_tokens.take_email_token(uow, request.token, "change_email")
     # Links that were mailed to the old address must not reset the password or confirm a change any more.
-    delete_email_tokens(uow, owner.user_id, "reset_password", "confirm_change", "confirm_deletion")
+    email_tokens.delete_email_tokens(
+        uow, owner.user_id, "reset_password", "confirm_change", "confirm_deletion"
+    )
     if former != owner.new_email:
         uow.emit(AddressReleased(user_id=owner.user_id, email=former))
     return Ok()
@@ -251,7 +241,7 @@ def send_reset_link(uow: UnitOfWork, payload: object) -> None:
         payload: The requested address.
     """
     owner = _find_resettable(uow, cast("Mapping[str, str]", payload)["email"])
-    if owner is None or not has_room(uow, owner.user_id, "reset_password"):
+    if owner is None or not email_tokens.has_room(uow, owner.user_id, "reset_password"):
         return
     send_email(
         uow,
@@ -280,16 +270,16 @@ def create_reset_link(uow: UnitOfWork, email: str) -> str | None:
     return None if owner is None else _create_reset_url(uow, owner)
 
 
-def _find_resettable(uow: UnitOfWork, email: str) -> TokenOwner | None:
+def _find_resettable(uow: UnitOfWork, email: str) -> email_tokens.TokenOwner | None:
     user = find_user_by_address(uow, email)
     # A user of an embedding application logs in there, so such a user has no password to reset.
     if user is None or user.password_hash is None or user.deactivated_at is not None:
         return None
-    return TokenOwner(user.id, user.email)
+    return email_tokens.TokenOwner(user.id, user.email)
 
 
-def _create_reset_url(uow: UnitOfWork, owner: TokenOwner) -> str:
-    secret = create_email_token(uow, owner.user_id, "reset_password", LIFETIME)
+def _create_reset_url(uow: UnitOfWork, owner: email_tokens.TokenOwner) -> str:
+    secret = email_tokens.create_email_token(uow, owner.user_id, "reset_password", LIFETIME)
     return f"{uow.env.public_url}/reset-password/{secret}"
 
 
@@ -312,7 +302,7 @@ def reset_password(units: Units, actor: Actor, ref: Ref, request: ResetPassword)
         Invalid: The token is unknown, was used, or has expired; or the password is one of the most common ones.
     """
     with units.read(NOBODY) as uow:
-        owner = find_owner(uow, request.token, "reset_password")
+        owner = email_tokens.find_owner(uow, request.token, "reset_password")
     check_new_password(request.new_password, owner.email, "newPassword")
     password_hash = hash_password(request.new_password, units.env.bcrypt_rounds)
     with units.transaction(Actor(owner.user_id)) as uow:
@@ -320,8 +310,8 @@ def reset_password(units: Units, actor: Actor, ref: Ref, request: ResetPassword)
         uow.connection.execute(
             _SET_PASSWORD, {"_id": owner.user_id, "password_hash": password_hash, "updated_at": uow.now}
         )
-        take_email_token(uow, request.token, "reset_password")
-        delete_links(uow, owner.user_id)
+        email_tokens.take_email_token(uow, request.token, "reset_password")
+        email_tokens.delete_links(uow, owner.user_id)
         if not owner.is_verified:
             # Someone else may have registered the address, with a second factor that would lock its owner out.
             delete_second_factor(uow, owner.user_id)
@@ -353,9 +343,9 @@ def send_confirmation(uow: UnitOfWork, ref: Ref, request: SendConfirmation) -> O
             "the account signs in by its e-mail address, so only the service that signs it in can change it",
             code="address_of_sign_in",
         )
-    if not has_room(uow, user.id, purpose):
+    if not email_tokens.has_room(uow, user.id, purpose):
         raise Conflict("three links were sent within the hour; use one of them", code="too_many_links")
-    secret = create_email_token(uow, user.id, purpose, LIFETIME)
+    secret = email_tokens.create_email_token(uow, user.id, purpose, LIFETIME)
     subject, sentence, action = _CONFIRMATION_TEXTS[request.action]
     send_email(
         uow,
@@ -388,7 +378,7 @@ def find_confirmed_action(uow: UnitOfWork, user_id: str, token: str) -> Confirme
     for action, purpose in PURPOSES.items():
         if _is_own_token(uow, user_id, token, purpose):
             return action
-    raise build_invalid_link()
+    raise email_tokens.build_invalid_link()
 
 
 def check_confirmed(
@@ -415,7 +405,7 @@ def check_confirmed(
                 )
                 raise invalid(("confirmation", problem))
             if not _is_own_token(uow, user.id, request.confirmation, PURPOSES[action]):
-                raise build_invalid_link()
+                raise email_tokens.build_invalid_link()
             return user
     if not request.current_password:
         raise invalid(("currentPassword", "is required"))
@@ -437,9 +427,9 @@ def use_confirmation(
         Invalid: The token was used in the meantime, or has expired.
     """
     if user.password_hash is None:
-        take_email_token(uow, request.confirmation or "", PURPOSES[action])
+        email_tokens.take_email_token(uow, request.confirmation or "", PURPOSES[action])
 
 
-def _is_own_token(uow: UnitOfWork, user_id: str, token: str, purpose: EmailPurpose) -> bool:
-    owner = find_owner_or_none(uow, token, purpose)
+def _is_own_token(uow: UnitOfWork, user_id: str, token: str, purpose: email_tokens.EmailPurpose) -> bool:
+    owner = email_tokens.find_owner_or_none(uow, token, purpose)
     return owner is not None and owner.user_id == user_id

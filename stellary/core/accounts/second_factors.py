@@ -34,17 +34,10 @@ from stellary.contract.auth import (
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import ApiError, Conflict, FieldProblem, Invalid, Unauthenticated
 from stellary.contract.refs import Ref
+from stellary.core.accounts import one_time_codes
 from stellary.core.accounts.authentication import confirm_login, digest
 from stellary.core.accounts.emails import send_security_notice
 from stellary.core.accounts.locks import lock_caller
-from stellary.core.accounts.one_time_codes import (
-    build_uri,
-    count_guess,
-    find_step,
-    forget_guesses,
-    generate_secret,
-    is_guess,
-)
 from stellary.core.accounts.passwords import USER, check_current_password
 from stellary.core.accounts.row_types import SecondFactorRow
 from stellary.core.accounts.sessions import start_session
@@ -109,7 +102,7 @@ def enroll_second_factor(
         Unauthenticated: The caller's login has ended at the same time.
     """
     user = check_current_password(units, actor, request.current_password)
-    secret = generate_secret()
+    secret = one_time_codes.generate_secret()
     with units.transaction(actor) as uow:
         lock_caller(uow)
         if _find_enabled(uow, user.id) is not None:
@@ -122,7 +115,7 @@ def enroll_second_factor(
             "created_at": uow.now,
         }
         uow.connection.execute(_INSERT, row)
-    return SecondFactorSecret(secret=secret, uri=build_uri(secret, user.email))
+    return SecondFactorSecret(secret=secret, uri=one_time_codes.build_uri(secret, user.email))
 
 
 @serves_self_managed(CONFIRM_SECOND_FACTOR)
@@ -150,7 +143,7 @@ def confirm_second_factor(
             raise Conflict("there is no secret to confirm; get one first", code="no_second_factor")
         if factor.confirmed_at is not None:
             raise _already_enabled()
-        problem = count_guess(uow, uow.user_id)
+        problem = one_time_codes.count_guess(uow, uow.user_id)
         codes = [] if problem is not None else _confirm(uow, factor, request.code)
     # The guess is counted, so the unit has committed.
     if problem is not None:
@@ -163,12 +156,12 @@ def confirm_second_factor(
 def _confirm(uow: UnitOfWork, factor: SecondFactorRow, code: str) -> list[str]:
     """Enable a factor, and return its recovery codes; none if the code is wrong."""
     secret = _decrypt(uow, uow.user_id, factor.secret)
-    step = None if secret is None else find_step(secret, code, uow.now, factor.last_step)
+    step = None if secret is None else one_time_codes.find_step(secret, code, uow.now, factor.last_step)
     if step is None:
         return []
     parameters = {"_user_id": uow.user_id, "_step": step, "last_step": step, "confirmed_at": uow.now}
     uow.connection.execute(_USE_STEP, parameters)
-    forget_guesses(uow, uow.user_id)
+    one_time_codes.forget_guesses(uow, uow.user_id)
     send_security_notice(uow, uow.user_id, "The second factor of your account was enabled.")
     codes = [_generate_recovery_code() for _ in range(RECOVERY_CODES)]
     rows = [{"user_id": uow.user_id, "code_digest": _digest_recovery_code(code)} for code in codes]
@@ -252,21 +245,21 @@ def _use_code(
 ) -> ApiError | None:
     """Use a code, and return the error if it was wrong, or another request has used it, or too many were wrong."""
     parameters: dict[str, object] = {"_user_id": user_id}
-    if not is_guess(code):
+    if not one_time_codes.is_guess(code):
         parameters["_digest"] = _digest_recovery_code(code)
         return None if uow.connection.execute(_USE_RECOVERY_CODE, parameters).rowcount else wrong
-    problem = count_guess(uow, user_id)
+    problem = one_time_codes.count_guess(uow, user_id)
     if problem is not None:
         return problem
     secret = _decrypt(uow, user_id, factor.secret)
     if secret is None:
         _log.error("the second factor of the user %s is encrypted with an unknown JWT_SECRET", user_id)
         return Unauthenticated("codes cannot be checked; use a recovery code", code="wrong_code")
-    step = find_step(secret, code, uow.now, factor.last_step)
+    step = one_time_codes.find_step(secret, code, uow.now, factor.last_step)
     parameters |= {"_step": step, "last_step": step, "secret": _encrypt(uow, user_id, secret)}
     if step is None or not uow.connection.execute(_USE_STEP, parameters).rowcount:
         return wrong
-    forget_guesses(uow, user_id)
+    one_time_codes.forget_guesses(uow, user_id)
     return None
 
 
@@ -298,7 +291,7 @@ def delete_second_factor(uow: UnitOfWork, user_id: str) -> bool:
         uow: A unit that may write, and has locked the row of the user unless it acts for the operator.
         user_id: The user.
     """
-    forget_guesses(uow, user_id)
+    one_time_codes.forget_guesses(uow, user_id)
     uow.connection.execute(_DELETE_CODES, {"_user_id": user_id})
     return bool(uow.connection.execute(_DELETE, {"_user_id": user_id}).rowcount)
 

@@ -11,29 +11,20 @@ import orjson
 
 from stellary.contract.naming import once
 from stellary.contract.wire import Value, dump, read
-from stellary.core.kernel.events import (
-    RENAMED,
-    ActivitiesRecorded,
-    AddressReleased,
-    BaseEvent,
-    CardsImported,
-    DocumentRevised,
-    DocumentWritten,
-    TriggerFired,
-)
+from stellary.core.kernel import events
 
-E = TypeVar("E", bound=BaseEvent)
+E = TypeVar("E", bound=events.BaseEvent)
 T = TypeVar("T")
 
 NESTED_MAX = 10
 """How deep handlers may trigger each other by their changes."""
 INTERNAL_EVENTS = (
-    ActivitiesRecorded,
-    AddressReleased,
-    CardsImported,
-    DocumentRevised,
-    DocumentWritten,
-    TriggerFired,
+    events.ActivitiesRecorded,
+    events.AddressReleased,
+    events.CardsImported,
+    events.DocumentRevised,
+    events.DocumentWritten,
+    events.TriggerFired,
 )
 """Events that repeat others in another form, or that the host itself causes. Handlers do not receive them."""
 
@@ -42,13 +33,13 @@ class EventHandlers:
     """The handlers of a core by type of event. A handler also receives the events of all subclasses of its type."""
 
     def __init__(self) -> None:
-        self._handlers: list[tuple[type[BaseEvent], Callable[..., object]]] = []
-        self._by_type: dict[type[BaseEvent], tuple[Callable[..., object], ...]] = {}
+        self._handlers: list[tuple[type[events.BaseEvent], Callable[..., object]]] = []
+        self._by_type: dict[type[events.BaseEvent], tuple[Callable[..., object], ...]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._handlers)
 
-    def add(self, event_type: type[BaseEvent], handler: Callable[..., object]) -> None:
+    def add(self, event_type: type[events.BaseEvent], handler: Callable[..., object]) -> None:
         """Add a handler, which is called with the unit and the event.
 
         Args:
@@ -63,7 +54,7 @@ class EventHandlers:
         self._handlers.append((event_type, handler))
         self._by_type.clear()
 
-    def find(self, event_type: type[BaseEvent]) -> tuple[Callable[..., object], ...]:
+    def find(self, event_type: type[events.BaseEvent]) -> tuple[Callable[..., object], ...]:
         """Return the handlers of a type of event, in the order in which they were added."""
         handlers = self._by_type.get(event_type)
         if handlers is None:
@@ -91,7 +82,7 @@ class EventDelivery(Generic[E]):
     occurred_at: datetime
 
 
-def dump_delivery(delivery: EventDelivery[BaseEvent]) -> object:
+def dump_delivery(delivery: EventDelivery[events.BaseEvent]) -> object:
     """Return the delivery of an event as JSON, for the job that carries it."""
     fields = {
         field.name: _dump_field(field.type, getattr(delivery.event, field.name))
@@ -111,7 +102,7 @@ def dump_delivery(delivery: EventDelivery[BaseEvent]) -> object:
     return stored
 
 
-def read_delivery(payload: object, base: type[BaseEvent]) -> EventDelivery[BaseEvent]:
+def read_delivery(payload: object, base: type[events.BaseEvent]) -> EventDelivery[events.BaseEvent]:
     """Return the delivery that ``dump_delivery`` has converted to JSON.
 
     Args:
@@ -123,7 +114,7 @@ def read_delivery(payload: object, base: type[BaseEvent]) -> EventDelivery[BaseE
     """
     stored = cast("Mapping[str, object]", payload)
     name = cast("str", stored["type"])
-    event_type = _find_subclass(base, RENAMED.get(name, name))
+    event_type = _find_subclass(base, events.RENAMED.get(name, name))
     fields = cast("Mapping[str, object]", stored["fields"])
     event = event_type(
         **{field.name: _read_field(field.type, fields[field.name]) for field in _stored_fields(event_type)}
@@ -157,7 +148,7 @@ def _read_field(kind: object, stored: object) -> object:
 
 
 @once
-def _stored_fields(event_type: type[BaseEvent]) -> list[attrs.Attribute[object]]:
+def _stored_fields(event_type: type[events.BaseEvent]) -> list[attrs.Attribute[object]]:
     """Return the fields of a type of event, with their types, without the cause."""
     return [field for field in attrs.fields(attrs.resolve_types(event_type)) if field.init]
 

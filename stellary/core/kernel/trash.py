@@ -39,15 +39,7 @@ from stellary.contract.errors import NotFound
 from stellary.contract.trash import TrashKind
 from stellary.core.db.base import IdType, UtcDateTime, is_among, is_given, json_text, metadata, partial_index
 from stellary.core.db.row_types import Query, RowType
-from stellary.core.kernel.trash_statements import (
-    FUNCTIONS,
-    build_copy,
-    build_entry,
-    build_insertion,
-    build_link_update,
-    build_links,
-    build_locks,
-)
+from stellary.core.kernel import trash_statements
 from stellary.core.kernel.unit import UnitOfWork
 
 trash = Table(
@@ -94,7 +86,7 @@ rows = Table(
     Index("ix_stellary_trash_rows_table_name_key", "table_name", "key"),
 )
 
-for _function in FUNCTIONS:
+for _function in trash_statements.FUNCTIONS:
     event.listen(rows, "after_create", DDL(_function).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 
 JsonRow: TypeAlias = dict[str, Any]
@@ -227,8 +219,8 @@ def put_item(
     trash_id = uow.new_id()
     parameters = {"_trash_id": trash_id, "_item_id": item.id}
     lock(uow, table, item.id)
-    uow.connection.execute(build_copy(table, rows, dialect), parameters)
-    links = build_links(table, rows)
+    uow.connection.execute(trash_statements.build_copy(table, rows, dialect), parameters)
+    links = trash_statements.build_links(table, rows)
     if links is not None:
         uow.connection.execute(links, parameters)
     entry = {
@@ -245,7 +237,7 @@ def put_item(
         "deleted_at": uow.now,
         "expires_at": uow.now + timedelta(days=uow.env.trash_days),
     }
-    if uow.connection.execute(build_entry(trash, rows, dialect), entry).first() is None:
+    if uow.connection.execute(trash_statements.build_entry(trash, rows, dialect), entry).first() is None:
         raise NotFound(f"{kind.replace('_', ' ').capitalize()} not found")
     return trash_id
 
@@ -258,7 +250,7 @@ def lock(uow: UnitOfWork, table: Table, item_id: str) -> None:
         item_id: The id of the item.
     """
     if uow.connection.dialect.name != "sqlite":
-        for statement in build_locks(table):
+        for statement in trash_statements.build_locks(table):
             uow.connection.execute(statement, {"_item_id": item_id})
 
 
@@ -511,7 +503,7 @@ def _reinsert(
     # Columns may have been added or dropped since the row was stored.
     stored = frozenset(orjson.loads(data))
     changed = {column.name: value for column, value in changes.items() if column.table is table}
-    statement = build_insertion(
+    statement = trash_statements.build_insertion(
         table, rows, uow.connection.dialect.name, stored, frozenset(changed), only_keys=keys is not None
     )
     parameters |= {f"_new_{name}": value for name, value in changed.items()}
@@ -533,7 +525,8 @@ def _restore_links(uow: UnitOfWork, trash_id: str, name: str) -> None:
     if key is None or key.ondelete != "SET NULL" or key.column.table is column.table:
         return
     uow.connection.execute(
-        build_link_update(column), [{"_id": id, "_value": value} for id, value in links.items()]
+        trash_statements.build_link_update(column),
+        [{"_id": id, "_value": value} for id, value in links.items()],
     )
 
 
