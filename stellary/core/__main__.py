@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 import attrs
@@ -47,15 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{options.command} {_CONFIRMED[options.command]}; confirm with --yes")
     if options.command == "sweep":
         return _sweep(url, options)
-    commands: Mapping[str, Callable[[Connection], int]] = {
-        "migrate": _migrate,
-        "check": _check,
-        "downgrade": _downgrade,
-        "uninstall": _uninstall,
-    }
     try:
         with closing(Database(url)) as database, database.open_migrating() as connection:
-            return commands[options.command](connection)
+            return _run(options.command, connection)
     except DBAPIError as error:
         return _fail(str(error.orig).strip())
     except (ArgumentError, RuntimeError, ValueError) as error:
@@ -71,12 +65,6 @@ def _print_sql(options: argparse.Namespace) -> int:
     return 0
 
 
-def _migrate(connection: Connection) -> int:
-    migrations.upgrade(connection)
-    sys.stdout.write("the schema is up to date\n")
-    return 0
-
-
 def _sweep(url: str, options: argparse.Namespace) -> int:
     days = {field.name: getattr(options, field.name) for field in attrs.fields(Retention)}
     try:
@@ -88,22 +76,19 @@ def _sweep(url: str, options: argparse.Namespace) -> int:
     return 0
 
 
-def _check(connection: Connection) -> int:
-    problems = migrations.find_differences(connection)
-    sys.stdout.writelines(f"{problem}\n" for problem in problems or ["the schema is up to date"])
+def _run(command: str, connection: Connection) -> int:
+    """Run a command on the tables of a database, and print what it has done or found."""
+    result, problems = "the schema is up to date", list[str]()
+    if command == "migrate":
+        migrations.upgrade(connection)
+    elif command == "check":
+        problems = migrations.find_differences(connection)
+    elif command == "downgrade":
+        result = f"the schema has version {migrations.downgrade(connection)}"
+    else:
+        result = f"{migrations.drop_all(connection)} tables deleted"
+    sys.stdout.writelines(f"{line}\n" for line in problems or [result])
     return _CHECK_FAILED if problems else 0
-
-
-def _downgrade(connection: Connection) -> int:
-    version = migrations.downgrade(connection)
-    sys.stdout.write(f"the schema has version {version}\n")
-    return 0
-
-
-def _uninstall(connection: Connection) -> int:
-    count = migrations.drop_all(connection)
-    sys.stdout.write(f"{count} tables deleted\n")
-    return 0
 
 
 def _fail(message: str) -> int:
