@@ -1,11 +1,8 @@
-"""Checks before an item is restored: its container exists, and no other item has its name or key."""
+"""The check before an item is restored that its container exists."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-from sqlalchemy import Column, Table, select
+from sqlalchemy import select
 
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import TrashKind
@@ -14,7 +11,6 @@ from stellary.core.board.tables import projects
 from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.kernel.writes import refuse_duplicate
 
 _PROJECT = select(projects.c.id).where(is_given(projects.c.id, "project_id"))
 
@@ -48,28 +44,3 @@ def missing_container(uow: UnitOfWork, kind: TrashKind, item_id: str) -> Conflic
     return Conflict(
         f"the {kind} that it belongs to is in the trash: restore {trash_id} first", code="container_in_trash"
     )
-
-
-def reinsert_named(
-    uow: UnitOfWork,
-    item: trash.TrashRow,
-    changes: Mapping[Column[Any], object],
-    taken: str,
-    field: str,
-    *,
-    skip: Iterable[Table] = (),
-) -> None:
-    """Insert the rows of an item whose name or key must be free.
-
-    Args:
-        item: The item.
-        changes: New values by column.
-        taken: The message if the name is taken, such as ``the project has a label 'bug' already``.
-        field: The field of the request with which another name can be given.
-        skip: Tables whose rows the caller inserts.
-
-    Raises:
-        Conflict: The name is taken.
-    """
-    with refuse_duplicate(uow, f"{taken}: pass another one as {field}", f"duplicate_{field}"):
-        trash.reinsert(uow, item.id, changes=changes, skip=skip)

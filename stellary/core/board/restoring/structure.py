@@ -19,7 +19,7 @@ from stellary.core.board.project_members import DELETE_MEMBER
 from stellary.core.board.projects import load_project
 from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.board.queries.recipient_queries import select_project_members
-from stellary.core.board.restoring.containers import lock_project_of, reinsert_named
+from stellary.core.board.restoring.containers import lock_project_of
 from stellary.core.board.restoring.events import emit_cards, emit_columns, emit_restored
 from stellary.core.board.restoring.references import (
     add_label_to_cards,
@@ -36,6 +36,7 @@ from stellary.core.board.tables import cards, columns, custom_fields, labels, pr
 from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.writes import refuse_duplicate
 
 _SCOPE: Select[Any] = (
     select(scopes.c.id)
@@ -95,7 +96,9 @@ def _find_new_name(before: str | None, after: str | None) -> str | None:
 def _reinsert_with_name(uow: UnitOfWork, item: trash.TrashRow, table: Table, name: str, kind: str) -> None:
     """Insert a label or a custom field, whose name is unique in the project regardless of case."""
     changes: dict[Column[Any], object] = {table.c.name: name, table.c.name_key: name.casefold()}
-    reinsert_named(uow, item, changes, f"the project has a {kind} {name!r} already", "name")
+    taken = f"the project has a {kind} {name!r} already: pass another one as name"
+    with refuse_duplicate(uow, taken, "duplicate_name"):
+        trash.reinsert(uow, item.id, changes=changes)
 
 
 def restore_column(uow: UnitOfWork, item: trash.TrashRow, _: RestoreItem) -> str:
@@ -162,9 +165,9 @@ def restore_project(uow: UnitOfWork, item: trash.TrashRow, request: RestoreItem)
         Conflict: Another project has its key.
     """
     key = value_or(request.key, item.key)
-    changes: dict[Column[Any], object] = {projects.c.key: key}
-    taken = f"another project of the workspace has the key {key}"
-    reinsert_named(uow, item, changes, taken, "key", skip=[relations])
+    taken = f"another project of the workspace has the key {key}: pass another one as key"
+    with refuse_duplicate(uow, taken, "duplicate_key"):
+        trash.reinsert(uow, item.id, changes={projects.c.key: key}, skip=[relations])
     restore_relations(uow, item)
     drop_missing_references(uow, item, item.item_id)
     member_ids = set(uow.connection.execute(_MEMBERS, {"_project_id": item.item_id}).scalars())
