@@ -6,6 +6,7 @@ No events are emitted for the cards, since the change is one of the project.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
@@ -24,8 +25,8 @@ class ChangedValue:
     """
 
     card_id: str
-    before: object
-    after: object
+    before: Any
+    after: Any
     version: int
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import attrs
 import orjson
 from sqlalchemy import Column, Select, select
 
@@ -121,78 +120,46 @@ def _keep_references(
             trash.add_references(uow, trash_id, column, {card_id: value})
 
 
-def add_label_to_cards(
-    uow: UnitOfWork, item: trash.TrashRow, former_ids: Mapping[str, list[str]]
+def restore_in_cards(
+    uow: UnitOfWork, item: trash.TrashRow, column: Column[Any], insert: Callable[[str, Any, Any], object]
 ) -> list[ChangedValue]:
-    """Add a restored label to the cards that had it, whether they exist or are in the trash.
+    """Restore a label or a custom field in the cards that had it, whether they exist or are in the trash.
 
     Args:
-        item: The entry of the label.
-        former_ids: The labels that each card had, by the id of the card.
+        item: The entry of the label or the custom field.
+        column: The column of cards that has the labels or the values.
+        insert: Returns what the column gets: from the id of the item, from what it has, and from what the entry has stored.
 
     Returns:
-        The changed labels of the cards that exist.
+        What has changed in the cards that exist.
     """
-
-    def insert(card_id: str, label_ids: Sequence[str]) -> list[str]:
-        return insert_label(label_ids, item.item_id, former_ids[card_id])
-
-    return _change_cards(uow, item, cards.c.label_ids, former_ids, insert)
-
-
-def add_values_to_cards(
-    uow: UnitOfWork, item: trash.TrashRow, values: Mapping[str, object]
-) -> list[ChangedValue]:
-    """Restore the values of a restored custom field in cards, whether the cards exist or are in the trash.
-
-    Args:
-        item: The entry of the custom field.
-        values: The values by the id of the card.
-
-    Returns:
-        The changed values of the cards that exist.
-    """
-
-    def insert(card_id: str, card_values: Mapping[str, object]) -> dict[str, object]:
-        return {item.item_id: values[card_id], **card_values}
-
-    changed_values = _change_cards(uow, item, cards.c.custom_fields, values, insert)
-    return [attrs.evolve(value, before=None, after=values[value.card_id]) for value in changed_values]
-
-
-def _change_cards(
-    uow: UnitOfWork,
-    item: trash.TrashRow,
-    column: Column[Any],
-    card_ids: Collection[str],
-    change: Callable[[str, Any], object],
-) -> list[ChangedValue]:
-    """Change a column of the cards that exist, whose changed values are returned, and of those in the trash."""
     changed_values: list[ChangedValue] = []
-    for batch in make_batches(card_ids):
+    stored = trash.load_rows(uow, item.id, column)
+    for batch in make_batches(stored):
         existing = lock_cards(uow, item.project_id or "", batch)
         changes = []
         for card_id, locked in existing.items():
             before = getattr(locked.card, column.name)
-            after = change(card_id, before)
+            after = insert(item.item_id, before, stored[card_id])
             if after != before:
                 changes.append({"_id": card_id, column.name: after, "updated_at": uow.now})
                 changed_values.append(ChangedValue(card_id, before, after, locked.card.version + 1))
         if changes:
             uow.connection.execute(card_rows.UPDATE_TO_NEXT_VERSION, changes)
         for trash_id, card_id, row in trash.find_rows(uow, cards, sorted(set(batch) - existing.keys())):
-            row[column.name] = orjson.dumps(change(card_id, orjson.loads(row[column.name]))).decode()
+            after = insert(item.item_id, orjson.loads(row[column.name]), stored[card_id])
+            row[column.name] = orjson.dumps(after).decode()
             row["version"] += 1
             trash.rewrite_row(uow, trash_id, cards, card_id, row)
     return changed_values
 
 
-def insert_label(label_ids: Sequence[str], label_id: str, former_ids: Sequence[str]) -> list[str]:
+def insert_label(label_id: str, label_ids: Sequence[str], former_ids: Sequence[str]) -> list[str]:
     """Return a card's labels with a former one inserted at its former place; unchanged if the card has no room for it.
 
     Args:
-        label_ids: The labels of the card.
         label_id: The label to add.
+        label_ids: The labels of the card.
         former_ids: The labels that the card had, in order.
     """
     if label_id in label_ids or len(label_ids) >= LABELS_MAX:
@@ -200,6 +167,17 @@ def insert_label(label_ids: Sequence[str], label_id: str, former_ids: Sequence[s
     preceding = set(former_ids[: former_ids.index(label_id)] if label_id in former_ids else former_ids)
     index = max((index for index, id in enumerate(label_ids, 1) if id in preceding), default=0)
     return [*label_ids[:index], label_id, *label_ids[index:]]
+
+
+def insert_value(field_id: str, values: Mapping[str, object], former_value: object) -> dict[str, object]:
+    """Return a card's values of custom fields, with its former value of a restored one.
+
+    Args:
+        field_id: The restored custom field.
+        values: The values of the card.
+        former_value: Its former value of the field.
+    """
+    return {field_id: former_value, **values}
 
 
 def make_batches(ids: Collection[str]) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from sqlalchemy import Column, Select, Table, bindparam, select
 
 from stellary.contract.labels import NAME_MAX
@@ -22,9 +23,10 @@ from stellary.core.board.queries.recipient_queries import select_project_members
 from stellary.core.board.restoring.containers import lock_project_of
 from stellary.core.board.restoring.events import emit_cards, emit_columns, emit_restored
 from stellary.core.board.restoring.references import (
-    add_label_to_cards,
-    add_values_to_cards,
     drop_missing_references,
+    insert_label,
+    insert_value,
+    restore_in_cards,
     restore_relations,
 )
 from stellary.core.board.restoring.returning_cards import move_cards_back
@@ -61,9 +63,8 @@ def restore_label(uow: UnitOfWork, item: trash.TrashRow, request: RestoreItem) -
     if len(name) > NAME_MAX:
         raise invalid(("name", f"must have at most {NAME_MAX} characters"))
     project_id = lock_project_of(uow, item)
-    former_ids = trash.load_rows(uow, item.id, cards.c.label_ids)
     _reinsert_with_name(uow, item, labels, name, "label")
-    meta = describe_values(add_label_to_cards(uow, item, former_ids))
+    meta = describe_values(restore_in_cards(uow, item, cards.c.label_ids, insert_label))
     label = next(label for label in load_labels(uow, project_id) if label.id == item.item_id)
     emit_restored(uow, item, label, new_name=_find_new_name(item.name, name), meta=meta)
 
@@ -81,9 +82,10 @@ def restore_custom_field(uow: UnitOfWork, item: trash.TrashRow, request: Restore
     name = value_or(request.name, item.name)
     project_id = lock_project_of(uow, item)
     check_field_count(uow, project_id)
-    values = trash.load_rows(uow, item.id, cards.c.custom_fields)
     _reinsert_with_name(uow, item, custom_fields, name, "custom field")
-    meta = describe_values(add_values_to_cards(uow, item, values))
+    changed = restore_in_cards(uow, item, cards.c.custom_fields, insert_value)
+    values = [attrs.evolve(value, before=None, after=value.after[item.item_id]) for value in changed]
+    meta = describe_values(values)
     field = field_rows.queue_fields(uow, project_id, [item.item_id])()[item.item_id]
     emit_restored(uow, item, field, new_name=_find_new_name(item.name, name), meta=meta)
 
