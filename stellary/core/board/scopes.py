@@ -28,12 +28,13 @@ from stellary.core.board.changes import card_moves
 from stellary.core.board.columns import COLUMNS, column_values, scope_columns
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.order.siblings import SiblingOrders
+from stellary.core.board.queries.recipient_queries import select_commenters
 from stellary.core.board.row_types import ScopeRow
 from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules import scopes as rules
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import cards, columns, comments, scopes
+from stellary.core.board.tables import cards, columns, scopes
 from stellary.core.db.base import is_given
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardDeleted
@@ -52,13 +53,9 @@ _DEFAULT_COLUMNS: Select[Any] = (
     .order_by(columns.c.position)
 )
 _OWN_COLUMNS = select(columns.c.id).where(is_given(columns.c.scope_id, "id"))
-_COMMENTERS: Select[Any] = (
-    select(comments.c.card_id, comments.c.author_id)
-    .join_from(comments, cards)
-    .where(cards.c.column_id.in_(_OWN_COLUMNS))
-    .distinct()
-)
-_DELETE_CARDS = delete(cards).where(cards.c.column_id.in_(_OWN_COLUMNS))
+_IS_IN_SCOPE = cards.c.column_id.in_(_OWN_COLUMNS)
+_COMMENTERS = select_commenters(select(cards.c.id).where(_IS_IN_SCOPE).scalar_subquery()).distinct()
+_DELETE_CARDS = delete(cards).where(_IS_IN_SCOPE)
 SCOPE_ORDERS = SiblingOrders(scopes.c.position, scopes.c.project_id, "scope")
 
 
