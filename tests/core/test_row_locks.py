@@ -674,7 +674,7 @@ LOCKS = [
     Lock("board.rows.comment_rows", "_in_place", delete_document_with_deleted_comment, owner=COMMENTS),
     Lock("board.rows.comment_rows", "_in_place", change_comment_on_transferred_document, owner=COMMENTS),
     Lock("board.rows.comment_rows", "_in_place", change_comment_on_transferred_card, owner=CARD_COMMENTS),
-    Lock("board.order.locks", "_PROJECT", add_columns),
+    Lock("board.order.locks", "LOCK_PROJECT", add_columns),
     Lock("board.order.locks", "_FREE", lock_columns_against_the_order),
     Lock("board.order.locks", "_COLUMNS", fill_column, ("_ALL", "_TWO", "_MANY")),
     Lock("board.labels", "_LOCK", add_deleted_label),

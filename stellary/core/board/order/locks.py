@@ -40,7 +40,7 @@ _FREE: Select[Any] = (
     .order_by(columns.c.id)
     .with_for_update(key_share=True, skip_locked=True)
 )
-_PROJECT: Select[Any] = (
+LOCK_PROJECT: Select[Any] = (
     select(projects.c.id).where(is_given(projects.c.id, "project_id")).with_for_update(key_share=True)
 )
 
@@ -67,7 +67,7 @@ def lock_project(uow: UnitOfWork, project_id: str) -> None:
         project_id: The project.
     """
     if uses_row_locks(uow):
-        uow.connection.execute(_PROJECT, {"_project_id": project_id})
+        uow.connection.execute(LOCK_PROJECT, {"_project_id": project_id})
 
 
 def lock_columns(

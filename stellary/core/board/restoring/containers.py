@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
-
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import TrashKind
-from stellary.core.board.order.locks import lock_project
-from stellary.core.board.tables import projects
-from stellary.core.db.base import is_given
+from stellary.core.board.order.locks import LOCK_PROJECT
 from stellary.core.kernel import trash
 from stellary.core.kernel.unit import UnitOfWork
-
-_PROJECT = select(projects.c.id).where(is_given(projects.c.id, "project_id"))
 
 
 def lock_project_of(uow: UnitOfWork, item: trash.TrashRow) -> str:
@@ -25,8 +19,7 @@ def lock_project_of(uow: UnitOfWork, item: trash.TrashRow) -> str:
         Conflict: The project is gone; if it is in the trash, it has to be restored first.
     """
     project_id = item.project_id or ""
-    lock_project(uow, project_id)
-    if uow.connection.execute(_PROJECT, {"_project_id": project_id}).first() is None:
+    if uow.connection.execute(LOCK_PROJECT, {"_project_id": project_id}).first() is None:
         raise missing_container(uow, "project", project_id)
     return project_id
 
