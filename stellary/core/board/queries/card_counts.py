@@ -72,11 +72,9 @@ _CARD_COUNTS: Select[Any] = (
     .group_by(cards.c.column_id, cards.c.status, cards.c.priority, cards.c.assignee_id, cards.c.label_ids)
 )
 _IS_COMPLETED = and_(_OF_SCOPE, cards.c.completed_at >= bindparam("_since", type_=cards.c.completed_at.type))
-_COMPLETIONS: Select[Any] = (
-    select(cards.c.id, cards.c.created_at, cards.c.completed_at).select_from(_IN_COLUMNS).where(_IS_COMPLETED)
-)
 COMPLETED_IDS = select(cards.c.id).select_from(_IN_COLUMNS).where(_IS_COMPLETED)
 """The ids of the cards that ``load_completions`` returns, by ``_scope_id`` and ``_since``, for statements of other areas."""
+_COMPLETIONS = COMPLETED_IDS.add_columns(cards.c.created_at, cards.c.completed_at)
 
 _IN_PROJECT = is_given(cards.c.project_id)
 _IS_IN_PROGRESS = cards.c.status == "in_progress"
