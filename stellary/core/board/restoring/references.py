@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, Select, select
+from sqlalchemy import Column
 
 from stellary.contract.cards import LABELS_MAX
 from stellary.contract.errors import Conflict
@@ -24,15 +24,10 @@ from stellary.core.board.relations import check_edge, lock_ends
 from stellary.core.board.rows import card_rows, field_rows
 from stellary.core.board.rules.relations import Edge
 from stellary.core.board.tables import cards, relations
-from stellary.core.db.base import is_among
 from stellary.core.kernel import trash
 from stellary.core.kernel.unit import UnitOfWork
 
 BATCH_SIZE = 500
-
-_CARDS: Select[Any] = select(cards.c.id, cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields).where(
-    is_among(cards.c.id)
-)
 
 
 def restore_relations(uow: UnitOfWork, item: trash.TrashRow) -> None:
@@ -80,32 +75,32 @@ def drop_missing_references(uow: UnitOfWork, item: trash.TrashRow, project_id: s
         project_id: The project of the cards.
     """
     for batch in make_batches(trash.load_keys(uow, item.id, cards)):
-        rows = uow.connection.execute(_CARDS, {"_ids": batch}).all()
-        user_ids = {row.assignee_id for row in rows if row.assignee_id}
+        restored_cards = [locked.card for locked in lock_cards(uow, project_id, batch).values()]
+        user_ids = {card.assignee_id for card in restored_cards if card.assignee_id}
         assignee_ids = find_assignable(uow, item.workspace_id or "", user_ids)
         label_ids = {
             id
-            for ids in make_batches({id for row in rows for id in row.label_ids})
+            for ids in make_batches({id for card in restored_cards for id in card.label_ids})
             for id in share_lock_labels(uow, project_id, ids)
         }
-        field_ids = {id for row in rows for id in row.custom_fields}
+        field_ids = {id for card in restored_cards for id in card.custom_fields}
         fields = field_rows.queue_fields(uow, project_id, field_ids, is_locked=True)()
         changes = []
-        for row in rows:
+        for card in restored_cards:
             values = {
                 id: value
-                for id, value in row.custom_fields.items()
+                for id, value in card.custom_fields.items()
                 if id in fields and read_value(fields[id].type, fields[id].options, value) is not None
             }
-            existing_ids = [id for id in row.label_ids if id in label_ids]
-            assignee_id = row.assignee_id if row.assignee_id in assignee_ids else None
-            if (assignee_id, existing_ids, values) != (row.assignee_id, row.label_ids, row.custom_fields):
+            existing_ids = [id for id in card.label_ids if id in label_ids]
+            assignee_id = card.assignee_id if card.assignee_id in assignee_ids else None
+            if (assignee_id, existing_ids, values) != (card.assignee_id, card.label_ids, card.custom_fields):
                 references = {"assignee_id": assignee_id, "label_ids": existing_ids, "custom_fields": values}
-                changes.append({"_id": row.id, **references, "updated_at": uow.now})
-                lost_labels = {id: row.label_ids for id in row.label_ids if id not in label_ids}
-                lost_values = {id: value for id, value in row.custom_fields.items() if id not in fields}
-                _keep_references(uow, row.id, "label", cards.c.label_ids, lost_labels)
-                _keep_references(uow, row.id, "custom_field", cards.c.custom_fields, lost_values)
+                changes.append({"_id": card.id, **references, "updated_at": uow.now})
+                lost_labels = {id: card.label_ids for id in card.label_ids if id not in label_ids}
+                lost_values = {id: value for id, value in card.custom_fields.items() if id not in fields}
+                _keep_references(uow, card.id, "label", cards.c.label_ids, lost_labels)
+                _keep_references(uow, card.id, "custom_field", cards.c.custom_fields, lost_values)
         if changes:
             uow.connection.execute(card_rows.UPDATE_TO_NEXT_VERSION, changes)
 
