@@ -35,7 +35,6 @@ from stellary.contract.project_imports import (
     NotCarried,
     ProjectImport,
 )
-from stellary.contract.projects import Project
 from stellary.contract.refs import ImportRef, WorkspaceRef
 from stellary.contract.tolerance import find_unknown_fields
 from stellary.contract.wire import UNSET, as_dict, dump, invalid, load, read
@@ -49,7 +48,6 @@ from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.project_members import insert_members
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_hidden_project, reveal_project, taken_keys
-from stellary.core.board.queries.recipient_queries import load_last_number
 from stellary.core.board.row_types import ImportPartRow, ImportRow
 from stellary.core.board.rows.field_rows import project_fields
 from stellary.core.board.rules.import_cards import CardTargets, ColumnCounts, plan_cards, plan_comments
@@ -87,7 +85,7 @@ _DELETE_PARTS = delete(import_parts).where(_OF_IMPORT)
 
 _OF_PROJECT = is_given(cards.c.project_id)
 _SET_LAST_NUMBER = update(projects).where(is_given(projects.c.id, "project_id"))
-_KEY = select(projects.c.key).where(is_given(projects.c.id, "project_id"))
+_NUMBERING = select(projects.c.key, projects.c.last_number).where(is_given(projects.c.id, "project_id"))
 _USED_NUMBERS = select(cards.c.number).where(_OF_PROJECT, is_among(cards.c.number))
 _ASSIGNEES = (
     select(cards.c.assignee_id, func.count())
@@ -246,7 +244,7 @@ def _add_cards(uow: UnitOfWork, row: ImportRow, request: AddImportPart, digest: 
     )
     ids = by.ids(len(request.cards))
     parameters = {"_project_id": row.project_id}
-    last_number = load_last_number(uow, row.project_id)
+    key, last_number = uow.connection.execute(_NUMBERING, parameters).one()
     index_ids(request.cards, "cards")
     _check_numbers(uow, row, request)
     new_cards = list(plan_cards(request.cards, ids, _load_targets(uow, row), by, last_number, counts))
@@ -272,7 +270,6 @@ def _add_cards(uow: UnitOfWork, row: ImportRow, request: AddImportPart, digest: 
         ],
     }
     uow.connection.execute(_INSERT_PART, part)
-    key = uow.connection.execute(_KEY, parameters).scalar_one()
     single_imports.emit_cards(uow, row.workspace_id, row.project_id, key, new_cards, new_comments)
     return counts
 
@@ -334,12 +331,15 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[single_imp
     people_by_email = single_imports.load_people_by_email(uow, row.workspace_id, (), header)
     outside = _write_relations(uow, sent_cards, by)
     assignee_ids, unassigned = _unassign_strangers(uow, row)
-    for column_id, (_, unarchived) in row.column_counts.items():
+    unarchived_counts = {id: unarchived for id, (_, unarchived) in row.column_counts.items()}
+    for column_id, unarchived in unarchived_counts.items():
         if unarchived > LARGE:
             ordering.rebuild_index(uow, column_id)
     members, strangers = single_imports.find_members(uow, header, people_by_email)
     insert_members(uow, row.project_id, members)
-    project, indexed_key = _reveal(uow, row, header)
+    indexed_key = uow.connection.execute(_NUMBERING, {"_project_id": row.project_id}).one().key
+    project = single_imports.build_project(uow, header, row.project_id, row.workspace_id)
+    project = reveal_project(uow, project, lambda taken: single_imports.choose_key(header, taken))
     uow.connection.execute(_DELETE_PARTS, {"_import_id": row.id})
     uow.connection.execute(_UPDATE, {"_id": row.id, "completed_at": uow.now, "header": b"{}"})
     uow.emit(
@@ -350,7 +350,7 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[single_imp
             columns=len(row.new_ids["columns"]),
             cards=row.card_count,
             user_ids=tuple(sorted(assignee_ids)),
-            column_cards=_count_column_cards(uow, row),
+            column_cards=single_imports.count_column_cards(_load_columns(uow, row), unarchived_counts),
             key=project.key,
             indexed_key=indexed_key,
         )
@@ -375,11 +375,6 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[single_imp
     new_ids["cards"] = single_imports.index_card_ids(header, entries)
     scope_ids = [new_id for _, new_id in row.new_ids["scopes"]]
     return single_imports.Imported(answer, by, loaded.roles.organization_id or "", scope_ids, new_ids), header
-
-
-def _count_column_cards(uow: UnitOfWork, row: ImportRow) -> tuple[dict[str, str | int], ...]:
-    counts = {id: unarchived for id, (_, unarchived) in row.column_counts.items()}
-    return single_imports.count_column_cards(_load_columns(uow, row), counts)
 
 
 def _load_columns(uow: UnitOfWork, row: ImportRow) -> list[Column]:
@@ -427,14 +422,6 @@ def _unassign_strangers(uow: UnitOfWork, row: ImportRow) -> tuple[set[str], list
         for id, person in strangers.items()
     ]
     return set(reaching), report
-
-
-def _reveal(uow: UnitOfWork, row: ImportRow, header: CreateImport) -> tuple[Project, str]:
-    """Move the project into its workspace, and return it and the key with which its cards were indexed."""
-    indexed_key = uow.connection.execute(_KEY, {"_project_id": row.project_id}).scalar_one()
-    project = single_imports.build_project(uow, header, row.project_id, row.workspace_id)
-    project = reveal_project(uow, project, lambda taken: single_imports.choose_key(header, taken))
-    return project, indexed_key
 
 
 # ---------------------------------------------------------------------------------------------- deletion
