@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -21,7 +21,6 @@ from stellary.core.board.rules.card_counts import (
     percent,
 )
 from stellary.core.insights.rules.days import day_of, last_days
-from stellary.core.kernel.grouping import group
 
 
 def build_stats(
@@ -86,7 +85,9 @@ def count_by_column(card_counts: Sequence[CardCount], columns: Sequence[Column])
         card_counts: The counts of the scope's unarchived cards.
         columns: The columns of the scope, by position.
     """
-    counts_by_column = group((card_count.column_id, card_count) for card_count in card_counts)
+    counts_by_column: dict[str, list[CardCount]] = defaultdict(list)
+    for card_count in card_counts:
+        counts_by_column[card_count.column_id].append(card_count)
     return [
         ColumnCount(
             column_id=column.id,
