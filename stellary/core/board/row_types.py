@@ -29,6 +29,12 @@ class ListedProjectRow(ItemRow):
     visibility: Visibility
 
 
+class IndexedProjectRow(ListedProjectRow):
+    """A project that search finds by its texts."""
+
+    description: str | None
+
+
 class ProjectRow(ListedProjectRow):
     """A project."""
 
@@ -124,6 +130,15 @@ class CommentRow(RowType):
 
     author_name: str
     imported_from: dict[str, str] | None
+
+
+class IndexedCommentRow(RowType):
+    """A comment that search finds by its text."""
+
+    id: str
+    card_id: str
+    content: str
+    project_id: str
 
 
 class SavedFilterRow(ItemRow):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, Table, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal, null, or_, select
 
 from stellary.contract.cards import Card
 from stellary.contract.comments import Comment
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.projects import Project
 from stellary.contract.search import FoundKind, Hit
-from stellary.core.board.row_types import HitRow
+from stellary.core.board.row_types import HitRow, IndexedCommentRow, IndexedProjectRow
 from stellary.core.board.rows import card_rows
 from stellary.core.board.tables import cards, comments, projects
 from stellary.core.db.base import Json, is_among, is_given
@@ -23,7 +23,7 @@ from stellary.core.kernel.unit import UnitOfWork
 # ---------------------------------------------------------------------------------------------- into the index
 
 
-def project_entry(project: Project | Row[Any]) -> SearchEntry:
+def project_entry(project: Project | IndexedProjectRow) -> SearchEntry:
     """Return the entry of a project, or of its row."""
     return SearchEntry(
         kind="project",
@@ -54,7 +54,7 @@ def card_entry(workspace_id: str, card: Card, key: str = "") -> SearchEntry:
     )
 
 
-def comment_entry(workspace_id: str, project_id: str, comment: Comment | Row[Any]) -> SearchEntry:
+def comment_entry(workspace_id: str, project_id: str, comment: Comment | IndexedCommentRow) -> SearchEntry:
     """Return the entry of a comment.
 
     Args:
@@ -77,13 +77,16 @@ def _card_text(description: str | None, steps: Sequence[str]) -> str:
     return "\n".join(filter(None, (description, *steps)))
 
 
-_PROJECT = select(projects).where(is_given(projects.c.id, "project_id"), is_given(projects.c.workspace_id))
+_PROJECT = Query(
+    IndexedProjectRow,
+    select(projects).where(is_given(projects.c.id, "project_id"), is_given(projects.c.workspace_id)),
+)
 _CARDS = select(*card_rows.STORED).where(is_given(cards.c.project_id))
 _ON_CARDS: Select[Any] = select(
     comments.c.id, comments.c.card_id, comments.c.content, cards.c.project_id
 ).join_from(comments, cards)
-_COMMENT = _ON_CARDS.where(is_given(comments.c.id, "comment_id"))
-_COMMENTS = _ON_CARDS.where(is_given(cards.c.project_id))
+_COMMENT = Query(IndexedCommentRow, _ON_CARDS.where(is_given(comments.c.id, "comment_id")))
+_COMMENTS = Query(IndexedCommentRow, _ON_CARDS.where(is_given(cards.c.project_id)))
 
 
 def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> SearchEntry | None:
@@ -94,7 +97,7 @@ def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> S
         project_id: The project.
     """
     parameters = {"_project_id": project_id, "_workspace_id": workspace_id}
-    row = uow.connection.execute(_PROJECT, parameters).first()
+    row = _PROJECT.first(uow.connection, parameters)
     return None if row is None else project_entry(row)
 
 
@@ -106,11 +109,11 @@ def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) ->
         project_id: The project.
     """
     parameters = {"_project_id": project_id, "_workspace_id": workspace_id}
-    for project in uow.connection.execute(_PROJECT, parameters):
+    for project in _PROJECT.all(uow.connection, parameters):
         yield project_entry(project)
         for row in uow.connection.execute(_CARDS, parameters):
             yield card_entry(workspace_id, card_rows.card(row, project.key, None))
-        for comment in uow.connection.execute(_COMMENTS, parameters):
+        for comment in _COMMENTS.all(uow.connection, parameters):
             yield comment_entry(workspace_id, project_id, comment)
 
 
@@ -135,7 +138,7 @@ def list_comment_entries(uow: UnitOfWork, workspace_id: str, comment_id: str) ->
         workspace_id: The workspace of the card.
         comment_id: The comment.
     """
-    for row in uow.connection.execute(_COMMENT, {"_comment_id": comment_id}):
+    for row in _COMMENT.all(uow.connection, {"_comment_id": comment_id}):
         yield comment_entry(workspace_id, row.project_id, row)
 
 
