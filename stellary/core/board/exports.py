@@ -168,7 +168,7 @@ class _CardReader:
                 return
             after = {"_position": rows[-1].position, "_id": rows[-1].id}
 
-    def _to_card(self, row: Sequence[Any]) -> Card:
+    def _to_card(self, row: Sequence[object]) -> Card:
         return card_rows.card(row[1:], self.project.key, None)
 
     def _build(self, batch: Sequence[Card], related_ids: set[str]) -> list[FileCard]:

@@ -6,7 +6,6 @@ No events are emitted for the cards, since the change is one of the project.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import attrs
 
@@ -25,8 +24,8 @@ class ChangedValue:
     """
 
     card_id: str
-    before: Any
-    after: Any
+    before: object
+    after: object
     version: int
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from stellary.contract.cards import Card
 from stellary.contract.fields import replace_fields
@@ -67,7 +66,7 @@ def move_cards_back(uow: UnitOfWork, item: trash.TrashRow, scope_ids: Mapping[st
     }
 
 
-def _find_changes(move: trash.JsonRow, status: str, scope_ids: Mapping[str, str]) -> dict[str, Any]:
+def _find_changes(move: trash.JsonRow, status: str, scope_ids: Mapping[str, str]) -> trash.JsonRow:
     """Return the columns that change in a returning card. Its status returns if it is still the one that the move gave it."""
     changes = {"column_id": move["columnId"], "scope_id": scope_ids[move["columnId"]]}
     moved_status = move.get("movedStatus")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from sqlalchemy import Column, Select, Table, bindparam, select
 
 from stellary.contract.labels import NAME_MAX
 from stellary.contract.trash import RestoreItem
-from stellary.contract.wire import invalid
+from stellary.contract.wire import JsonObject, invalid
 from stellary.core.accounts import people
 from stellary.core.board.changes.changed_values import describe_values
 from stellary.core.board.columns import COLUMN_ORDERS, scope_columns
@@ -84,7 +84,10 @@ def restore_custom_field(uow: UnitOfWork, item: trash.TrashRow, request: Restore
     check_field_count(uow, project_id)
     _reinsert_with_name(uow, item, custom_fields, name, "custom field")
     changed = restore_in_cards(uow, item, cards.c.custom_fields, insert_value)
-    values = [attrs.evolve(value, before=None, after=value.after[item.item_id]) for value in changed]
+    values = [
+        attrs.evolve(value, before=None, after=cast("JsonObject", value.after)[item.item_id])
+        for value in changed
+    ]
     meta = describe_values(values)
     field = field_rows.queue_fields(uow, project_id, [item.item_id])()[item.item_id]
     emit_restored(uow, item, field, new_name=_find_new_name(item.name, name), meta=meta)

@@ -104,5 +104,5 @@ def _recurrence_to_row(recurrence: CardRecurrence | None) -> dict[str, object]:
     }
 
 
-def _to_json(checklist: Iterable[ChecklistItem]) -> list[dict[str, Any]]:
+def _to_json(checklist: Iterable[ChecklistItem]) -> list[dict[str, object]]:
     return [as_dict(item) for item in checklist]
