@@ -29,9 +29,13 @@ class ListedProjectRow(ItemRow):
     visibility: Visibility
 
 
-class IndexedProjectRow(ListedProjectRow):
+class IndexedProjectRow(RowType):
     """A project that search finds by its texts."""
 
+    id: str
+    workspace_id: str
+    key: str
+    name: str
     description: str | None
 
 

@@ -14,7 +14,7 @@ from stellary.contract.projects import Project
 from stellary.contract.search import FoundKind, Hit
 from stellary.core.board.row_types import HitRow, IndexedCommentRow, IndexedProjectRow
 from stellary.core.board.rows import card_rows
-from stellary.core.board.tables import cards, comments, projects
+from stellary.core.board.tables import PROJECT_WORKSPACE_ID, cards, comments, projects
 from stellary.core.db.base import Json, is_among, is_given
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.search_sources import MakeSnippet, SearchEntry, SearchSource
@@ -79,7 +79,9 @@ def _card_text(description: str | None, steps: Sequence[str]) -> str:
 
 _PROJECT = Query(
     IndexedProjectRow,
-    select(projects).where(is_given(projects.c.id, "project_id"), is_given(projects.c.workspace_id)),
+    select(
+        PROJECT_WORKSPACE_ID, projects.c.id, projects.c.key, projects.c.name, projects.c.description
+    ).where(is_given(projects.c.id, "project_id"), is_given(projects.c.workspace_id)),
 )
 _CARDS = select(*card_rows.STORED).where(is_given(cards.c.project_id))
 _ON_CARDS: Select[Any] = select(
