@@ -444,9 +444,7 @@ class DirectConnection(CoreConnection):
         self._has_executed = False
 
     def _has_listeners(self, *names: str) -> bool:
-        # The flags stay set after the listeners have been removed, also those of all engines.
-        has_events = self._has_events or self.engine._has_events
-        return has_events and any(getattr(self.dispatch, name) for name in names)
+        return any(getattr(self.dispatch, name) for name in names)
 
     def _rollback_impl(self) -> None:
         self._queued.clear()
@@ -483,7 +481,8 @@ class DirectConnection(CoreConnection):
             dialect._has_events and (dialect.dispatch.do_execute or dialect.dispatch.do_execute_no_params)
         ):
             return None
-        if self._has_listeners(*_LISTENERS):
+        # The flags stay set after the listeners have been removed, also those of all engines.
+        if (self._has_events or self.engine._has_events) and self._has_listeners(*_LISTENERS):
             return None
         pooled = self._dbapi_connection
         return None if pooled is None else pooled.dbapi_connection
