@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
+from operator import attrgetter
 from queue import Empty, SimpleQueue
 from typing import BinaryIO
 
@@ -140,6 +141,7 @@ class _BatchListener(QueueListener):
 
 _OF_REQUEST = ("method", "path", "status", "ms", "request_id", "user_id", "token_id", "client")
 """The fields of an entry, in the order of a line in JSON."""
+_READ_REQUEST = attrgetter(*_OF_REQUEST)
 
 
 class _JsonFormatter(logging.Formatter):
@@ -151,7 +153,7 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
         }
         if isinstance(record, _AccessRecord):
-            event |= {"event": "request"} | {name: getattr(record.entry, name) for name in _OF_REQUEST}
+            event |= {"event": "request", **dict(zip(_OF_REQUEST, _READ_REQUEST(record.entry), strict=True))}
         else:
             event |= {"event": record.getMessage(), "logger": record.name}
             if record.exc_info:

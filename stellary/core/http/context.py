@@ -178,12 +178,14 @@ def add_prefix(answer: RawResponse, prefix: str) -> RawResponse:
         answer: The response.
         prefix: The prefix, without a slash at its end; empty for none.
     """
+    if not prefix:
+        return answer
     headers = dict(answer.headers)
-    if prefix and "link" in headers:
+    if "link" in headers:
         headers["link"] = headers["link"].replace("<", f"<{prefix}", 1)
-    if prefix and "location" in headers:
+    if "location" in headers:
         headers["location"] = prefix + headers["location"]
-    return attrs.evolve(answer, headers=headers) if prefix else answer
+    return attrs.evolve(answer, headers=headers)
 
 
 def build_headers(
