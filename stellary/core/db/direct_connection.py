@@ -444,7 +444,9 @@ class DirectConnection(CoreConnection):
         self._has_executed = False
 
     def _has_listeners(self, *names: str) -> bool:
-        return any(getattr(self.dispatch, name) for name in names)
+        # The flags stay set after the listeners have been removed, also those of all engines.
+        has_events = self._has_events or self.engine._has_events
+        return has_events and any(getattr(self.dispatch, name) for name in names)
 
     def _rollback_impl(self) -> None:
         self._queued.clear()
@@ -481,7 +483,7 @@ class DirectConnection(CoreConnection):
             dialect._has_events and (dialect.dispatch.do_execute or dialect.dispatch.do_execute_no_params)
         ):
             return None
-        # The flags stay set after the listeners have been removed, also those of all engines.
+        # For each statement, without a call if there are none.
         if (self._has_events or self.engine._has_events) and self._has_listeners(*_LISTENERS):
             return None
         pooled = self._dbapi_connection
