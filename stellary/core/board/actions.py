@@ -367,11 +367,8 @@ def _remove_relation(uow: UnitOfWork, ref: WorkspaceRef, params: RemoveRelationP
     """Remove a relation between two cards."""
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
     target = resolve_names.resolve_card(uow, ref, params.target_card_id, field="targetCardId")
-    matching = [
-        relation
-        for relation in relations.list_relations(uow, flat, Paged()).items
-        if relation.target_card_id == target.ref.card_id and params.type in (UNSET, relation.type)
-    ]
+    candidates = relations.find_relations(uow, flat, target.ref.card_id)
+    matching = [relation for relation in candidates if params.type in (UNSET, relation.type)]
     if not matching:
         raise NotFound("Relation not found")
     if len(matching) > 1:

@@ -121,6 +121,9 @@ _LIMITED_LIST = Pages(
     _RELATIONS.where(is_visible(_RELATIONS.selected_columns.project_id)),
     _RELATIONS.selected_columns.id,
 )
+_BETWEEN = Query(
+    RelationRow, _RELATIONS.where(_RELATIONS.selected_columns.other_id == bindparam("_target_id"))
+)
 
 
 @serves(CREATE_RELATION)
@@ -167,6 +170,20 @@ def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing
     if not sight.is_limited:
         return _LIST.fetch(uow, request, _build_relation, _card_id=loaded.card.id)
     return _LIMITED_LIST.fetch(uow, request, _build_relation, _card_id=loaded.card.id, **sight.parameters)
+
+
+def find_relations(uow: UnitOfWork, ref: FlatCardRef, target_card_id: str) -> list[Relation]:
+    """Return the relations of a card with another card, as the first card sees them.
+
+    Unlike ``list_relations``, it is part of a change: a token that may only write is enough.
+
+    Args:
+        ref: The card.
+        target_card_id: The other card.
+    """
+    card_id = access.flat_card(uow, ref).card.id
+    rows = _BETWEEN.all(uow.connection, {"_card_id": card_id, "_target_id": target_card_id})
+    return [_build_relation(row) for row in rows]
 
 
 @serves(DELETE_RELATION)

@@ -1,5 +1,6 @@
 """Actions of the board: the same services by name, with the same checks."""
 
+import attrs
 import pytest
 
 from stellary.contract.cards import UpdateCard
@@ -315,6 +316,14 @@ def test_card_is_related_by_key_or_title_and_unrelated(board, card):
     assert (
         problem(board, "remove_relation", cardId=other["id"], targetCardId=card["id"]) == "Relation not found"
     )
+
+
+def test_token_that_cannot_read_removes_a_relation(board, card):
+    ids = {"cardId": card["id"], "targetCardId": board.card("Print the invoices")["id"]}
+    run(board, "add_relation", **ids, type="blocks")
+    actor = attrs.evolve(board.owner.actor, scopes=frozenset({"projects:write"}))
+    assert run(board, "remove_relation", actor=actor, **ids).ok
+    assert relations_of(board, card) == []
 
 
 def test_removing_one_of_several_relations_requires_its_type(board, card):
