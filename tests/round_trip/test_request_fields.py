@@ -209,6 +209,8 @@ FOLLOWING: Mapping[str, set[str]] = {
     "scopes.set_view.type": {"views"},
 }
 """What else changes with a field."""
+COUNTING = ("version", "updatedAt")
+"""The fields that every change increases, if the item has them."""
 NOT_REPEATED: Mapping[str, str] = {
     "cards.update.checklist": "items without an id are new ones",
     "custom_fields.update.optionIds": "options without an id are new ones",
@@ -233,7 +235,9 @@ def test_update_changes_only_given_fields_and_only_once(permission_world: Permis
             body = _prepare(conversation, _trial_of(row, name), name)
             before = conversation.ask(row.operation, {})
             after = conversation.ask(row.operation, body)
-            changed = {key for key in after if after[key] != before[key]} - {"version", "updatedAt"}
+            changed = {key for key in after if after[key] != before[key]} - {*COUNTING}
+            if changed and not all(after[key] > before[key] for key in COUNTING if key in after):
+                wrong[name] = "no new version or time"
             if others := changed - {*body} - FOLLOWING.get(key, set()):
                 wrong[name] = others
             if key not in NOT_REPEATED and conversation.ask(row.operation, body) != after:
