@@ -262,8 +262,8 @@ def list_visible_projects(uow: UnitOfWork, roles: CallerRoles, request: ListProj
         roles: The caller's roles in the workspace.
         request: The filter and the page.
     """
-    parameters: dict[str, object] = {"_workspace_id": roles.workspace_id}
-    parameters["_archived"] = value_or(request.archived, None)
+    archived = value_or(request.archived, None)
+    parameters: dict[str, object] = {"_workspace_id": roles.workspace_id, "_archived": archived}
     if not roles.sight.is_limited:
         return _LIST.fetch(uow, request, project_value, **parameters)
     return _LIMITED_LIST.fetch(uow, request, project_value, **parameters, **roles.sight.parameters)

@@ -35,7 +35,7 @@ def select_commenters(card_ids: ColumnElement[Any]) -> Select[Any]:
     """Return a statement for the commenters of some cards: author_id, card_id.
 
     Args:
-        card_ids: An expanding parameter.
+        card_ids: An expanding parameter, or a subquery.
     """
     return select(comments.c.author_id, comments.c.card_id).where(comments.c.card_id.in_(card_ids))
 

@@ -123,10 +123,11 @@ def restore_in_cards(
     Args:
         item: The entry of the label or the custom field.
         column: The column of cards that has the labels or the values.
-        insert: Returns what the column gets: from the id of the item, from what it has, and from what the entry has stored.
+        insert: Returns the new labels or values of a card. Its arguments are the id of the item, the present labels or
+            values, and the former ones that the entry has stored.
 
     Returns:
-        What has changed in the cards that exist.
+        The changed labels or values of the cards that exist.
     """
     changed_values: list[ChangedValue] = []
     stored = trash.load_rows(uow, item.id, column)
