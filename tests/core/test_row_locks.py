@@ -26,7 +26,7 @@ from stellary.contract.refs import CardRef
 from stellary.core import NOBODY, Core
 from stellary.core.db.direct_connection import execute_queued
 from stellary.core.db.row_types import Query
-from stellary.core.kernel import idempotency, trash, trash_statements
+from stellary.core.kernel import idempotency, trash_statements
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.retention import RetentionRule, restrict
 from tests.core.agents.agent_api import AgentApi
@@ -542,7 +542,7 @@ class Lock:
         for name in (self.name, *self.derived):
             monkeypatch.setattr(owner, name, remove_lock(getattr(owner, name)))
         if owner is trash_statements:
-            monkeypatch.setattr(trash, "build_locks", trash_statements.build_locks.__wrapped__)
+            monkeypatch.setattr(trash_statements, "build_locks", trash_statements.build_locks.__wrapped__)
         if isinstance(owner, RetentionRule):
             statement = restrict(delete(owner.table), owner._oldest, "postgresql")
             monkeypatch.setitem(owner.statements, "postgresql", statement)
