@@ -10,60 +10,113 @@ from __future__ import annotations
 TYPE_CHECKING: bool = False
 if TYPE_CHECKING:
     from stellary._version import __version__ as __version__
-    from stellary.client._client import AsyncStellary as AsyncStellary
-    from stellary.client._client import Stellary as Stellary
-    from stellary.client.calling.page import AsyncPage as AsyncPage
-    from stellary.client.calling.page import Page as Page
-    from stellary.client.errors import ConnectionFailed as ConnectionFailed
-    from stellary.client.errors import EndlessPages as EndlessPages
-    from stellary.client.errors import NotImported as NotImported
-    from stellary.client.errors import Proposed as Proposed
-    from stellary.client.errors import StalePlan as StalePlan
-    from stellary.client.errors import TimedOut as TimedOut
-    from stellary.client.errors import Unanswered as Unanswered
-    from stellary.client.errors import UnreadableAnswer as UnreadableAnswer
-    from stellary.client.errors import UnsuitableDeclaration as UnsuitableDeclaration
-    from stellary.client.errors import UnsuitableFile as UnsuitableFile
-    from stellary.client.errors import UnverifiedWebhook as UnverifiedWebhook
-    from stellary.client.handles import AsyncBoard as AsyncBoard
-    from stellary.client.handles import AsyncWorkspace as AsyncWorkspace
-    from stellary.client.handles import Board as Board
-    from stellary.client.handles import Workspace as Workspace
-    from stellary.contract.activities import Activity as Activity
-    from stellary.contract.agents import Agent as Agent
-    from stellary.contract.attachments import Attachment as Attachment
-    from stellary.contract.cards import Card as Card
-    from stellary.contract.cards import CardChange as CardChange
-    from stellary.contract.cards import CardInColumn as CardInColumn
-    from stellary.contract.checklists import ChecklistItem as ChecklistItem
-    from stellary.contract.columns import Column as Column
-    from stellary.contract.comments import Comment as Comment
-    from stellary.contract.comments import DocumentComment as DocumentComment
-    from stellary.contract.custom_fields import CustomField as CustomField
-    from stellary.contract.documents import Document as Document
-    from stellary.contract.errors import ApiError as ApiError
-    from stellary.contract.errors import Conflict as Conflict
-    from stellary.contract.errors import FieldProblem as FieldProblem
-    from stellary.contract.errors import Forbidden as Forbidden
-    from stellary.contract.errors import Invalid as Invalid
-    from stellary.contract.errors import MethodNotAllowed as MethodNotAllowed
-    from stellary.contract.errors import NotFound as NotFound
-    from stellary.contract.errors import PreconditionFailed as PreconditionFailed
-    from stellary.contract.errors import RangeNotSatisfiable as RangeNotSatisfiable
-    from stellary.contract.errors import RateLimited as RateLimited
-    from stellary.contract.errors import ServerError as ServerError
-    from stellary.contract.errors import StellaryError as StellaryError
-    from stellary.contract.errors import StorageFull as StorageFull
-    from stellary.contract.errors import TooLarge as TooLarge
-    from stellary.contract.errors import Unauthenticated as Unauthenticated
-    from stellary.contract.errors import Unavailable as Unavailable
-    from stellary.contract.errors import Unprocessable as Unprocessable
-    from stellary.contract.errors import UnsupportedMedia as UnsupportedMedia
-    from stellary.contract.labels import Label as Label
-    from stellary.contract.notifications import Notification as Notification
-    from stellary.contract.projects import Project as Project
-    from stellary.contract.scopes import Scope as Scope
-    from stellary.contract.unset import UNSET as UNSET
+    from stellary.client._client import AsyncStellary, Stellary
+    from stellary.client.calling.page import AsyncPage, Page
+    from stellary.client.errors import (
+        ConnectionFailed,
+        EndlessPages,
+        NotImported,
+        Proposed,
+        StalePlan,
+        TimedOut,
+        Unanswered,
+        UnreadableAnswer,
+        UnsuitableDeclaration,
+        UnsuitableFile,
+        UnverifiedWebhook,
+    )
+    from stellary.client.handles import AsyncBoard, AsyncWorkspace, Board, Workspace
+    from stellary.contract.activities import Activity
+    from stellary.contract.agents import Agent
+    from stellary.contract.attachments import Attachment
+    from stellary.contract.cards import Card, CardChange, CardInColumn
+    from stellary.contract.checklists import ChecklistItem
+    from stellary.contract.columns import Column
+    from stellary.contract.comments import Comment, DocumentComment
+    from stellary.contract.custom_fields import CustomField
+    from stellary.contract.documents import Document
+    from stellary.contract.errors import (
+        ApiError,
+        Conflict,
+        FieldProblem,
+        Forbidden,
+        Invalid,
+        MethodNotAllowed,
+        NotFound,
+        PreconditionFailed,
+        RangeNotSatisfiable,
+        RateLimited,
+        ServerError,
+        StellaryError,
+        StorageFull,
+        TooLarge,
+        Unauthenticated,
+        Unavailable,
+        Unprocessable,
+        UnsupportedMedia,
+    )
+    from stellary.contract.labels import Label
+    from stellary.contract.notifications import Notification
+    from stellary.contract.projects import Project
+    from stellary.contract.scopes import Scope
+    from stellary.contract.unset import UNSET
+
+__all__ = [
+    "UNSET",
+    "Activity",
+    "Agent",
+    "ApiError",
+    "AsyncBoard",
+    "AsyncPage",
+    "AsyncStellary",
+    "AsyncWorkspace",
+    "Attachment",
+    "Board",
+    "Card",
+    "CardChange",
+    "CardInColumn",
+    "ChecklistItem",
+    "Column",
+    "Comment",
+    "Conflict",
+    "ConnectionFailed",
+    "CustomField",
+    "Document",
+    "DocumentComment",
+    "EndlessPages",
+    "FieldProblem",
+    "Forbidden",
+    "Invalid",
+    "Label",
+    "MethodNotAllowed",
+    "NotFound",
+    "NotImported",
+    "Notification",
+    "Page",
+    "PreconditionFailed",
+    "Project",
+    "Proposed",
+    "RangeNotSatisfiable",
+    "RateLimited",
+    "Scope",
+    "ServerError",
+    "StalePlan",
+    "Stellary",
+    "StellaryError",
+    "StorageFull",
+    "TimedOut",
+    "TooLarge",
+    "Unanswered",
+    "Unauthenticated",
+    "Unavailable",
+    "Unprocessable",
+    "UnreadableAnswer",
+    "UnsuitableDeclaration",
+    "UnsuitableFile",
+    "UnsupportedMedia",
+    "UnverifiedWebhook",
+    "Workspace",
+]
 
 _MODULES = {
     "_version": "__version__",
@@ -92,7 +145,6 @@ _MODULES = {
 }
 """The names of each module."""
 _HOMES = {name: f"stellary.{module}" for module, names in _MODULES.items() for name in names.split()}
-__all__ = [name for name in sorted(_HOMES) if name != "__version__"]
 
 
 def __getattr__(name: str) -> object:

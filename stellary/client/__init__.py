@@ -5,16 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stellary.client._client import AsyncStellary as AsyncStellary
-    from stellary.client._client import Stellary as Stellary
-    from stellary.client.calling.call import Response as Response
-    from stellary.client.calling.capture import Exchange as Exchange
-    from stellary.client.calling.frames import to_frame as to_frame
-    from stellary.client.calling.method import with_raw_response as with_raw_response
-    from stellary.client.calling.page import AsyncPage as AsyncPage
-    from stellary.client.calling.page import Page as Page
-    from stellary.client.calling.port_transport import PortTransport as PortTransport
-    from stellary.client.calling.settings import log as log
+    from stellary.client._client import AsyncStellary, Stellary
+    from stellary.client.calling.call import Response
+    from stellary.client.calling.capture import Exchange
+    from stellary.client.calling.frames import to_frame
+    from stellary.client.calling.method import with_raw_response
+    from stellary.client.calling.page import AsyncPage, Page
+    from stellary.client.calling.port_transport import PortTransport
+    from stellary.client.calling.settings import log
+
+__all__ = [
+    "AsyncPage",
+    "AsyncStellary",
+    "Exchange",
+    "Page",
+    "PortTransport",
+    "Response",
+    "Stellary",
+    "log",
+    "to_frame",
+    "with_raw_response",
+]
 
 _MODULES = {
     "AsyncPage": "calling.page",
@@ -28,7 +39,6 @@ _MODULES = {
     "to_frame": "calling.frames",
     "with_raw_response": "calling.method",
 }
-__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

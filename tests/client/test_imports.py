@@ -71,6 +71,18 @@ def test_type_checkers_read_the_same_names():
 
 
 @pytest.mark.parametrize("module", [stellary, stellary.client])
+def test_type_checkers_read_the_list_of_names(module):
+    tree = ast.parse(Path(module.__file__).read_text())
+    (names,) = [
+        node.value for node in tree.body if isinstance(node, ast.Assign) and "__all__" in ast.unparse(node)
+    ]
+    # They ignore a list that is computed, and then `from stellary import *` has no names for mypy.
+    assert set(ast.literal_eval(names)) == vars(module).get("_HOMES", module._MODULES).keys() - {
+        "__version__"
+    }
+
+
+@pytest.mark.parametrize("module", [stellary, stellary.client])
 def test_no_other_name_is_there(module):
     with pytest.raises(AttributeError, match="has no attribute 'Stelary'"):
         _ = module.Stelary
