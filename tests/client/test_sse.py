@@ -1,11 +1,13 @@
 """Server-sent events, decoded independently of the blocks they arrive in."""
 
 import itertools
+from collections import deque
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stellary.client.calling import stream
 from stellary.client.calling.stream import Decoder, ServerSentEvent
 
 TEXTS = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
@@ -73,3 +75,18 @@ def test_a_server_may_ask_for_a_pause():
     assert decoder.retry == 1.5
     decoder.feed(b"retry: 99999999\n")
     assert decoder.retry == 60
+
+
+@pytest.mark.parametrize("line", [b"data: 45678", b"data: 45678\n"])
+def test_event_that_never_ends_is_refused(monkeypatch, line):
+    monkeypatch.setattr(stream, "EVENT_MAX", 1000)
+    decoder = Decoder()
+    assert decoder.feed(line * 40) == []
+    with pytest.raises(ValueError, match="exceeds the size limit"):
+        deque(map(decoder.feed, [line] * 160))
+
+
+def test_many_events_are_no_large_one(monkeypatch):
+    monkeypatch.setattr(stream, "EVENT_MAX", 1000)
+    decoder = Decoder()
+    assert [event.data for _ in range(200) for event in decoder.feed(b"data: 45678\n\n")] == ["45678"] * 200

@@ -63,6 +63,7 @@ class Decoder:
         self._id = self.last_id
         self._event = ""
         self._data: list[str] = []
+        self._size = 0
 
     def feed(self, block: bytes) -> list[ServerSentEvent]:
         """Return the events that this block completes.
@@ -71,7 +72,7 @@ class Decoder:
             ValueError: An event exceeds the size limit.
         """
         text = self._buffer + self._text.decode(block)
-        if len(text) > EVENT_MAX:
+        if self._size + len(text) > EVENT_MAX:
             raise ValueError("an event exceeds the size limit")
         *lines, self._buffer = text.split("\n")
         events: list[ServerSentEvent] = []
@@ -87,6 +88,7 @@ class Decoder:
         value = value.removeprefix(" ")
         if name == "data":
             self._data.append(value)
+            self._size += len(value) + 1
         elif name == "event":
             self._event = value
         elif name == "id" and "\0" not in value:
@@ -96,7 +98,7 @@ class Decoder:
 
     def _dispatch(self) -> ServerSentEvent | None:
         event, data = self._event, self._data
-        self._event, self._data = "", []
+        self._event, self._data, self._size = "", [], 0
         self.last_id = self._id
         if not data:
             return None
