@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -139,7 +140,8 @@ async def test_last_event_id_is_that_of_the_last_consumed_event(colour):
 
 def test_retry_after_of_a_stream_is_respected(monkeypatch):
     paused = []
-    monkeypatch.setattr(stream.time, "sleep", paused.append)
+    # Not the sleep of all threads: a server of another test may still run.
+    monkeypatch.setattr(stream, "time", SimpleNamespace(sleep=paused.append))
     port = RecordingPort()
     answers = [Unavailable("busy", retry_after=7), Unavailable("busy"), RawResponse(204)]
     port.answer("workspace_events.stream", *answers)
