@@ -54,9 +54,11 @@ def list_items(session: CommandContext, kind: TrashKind | None, workspaces: bool
     """
     if workspaces and kind:
         fail_usage("pass --kind or --workspaces, not both")
-    entries: Iterable[Entry] = session.client.trash.iterate()
-    if not workspaces:
-        entries = session.workspace().trash.iterate(kind=kind or UNSET)
+    entries: Iterable[Entry] = (
+        session.client.trash.iterate()
+        if workspaces
+        else session.workspace().trash.iterate(kind=kind or UNSET)
+    )
     show(list(entries), session.json, "The trash is empty.")
 
 
