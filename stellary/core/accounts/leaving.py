@@ -32,7 +32,6 @@ from stellary.core.accounts.tables import (
     workspaces,
 )
 from stellary.core.db.base import IdType, is_given
-from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
@@ -56,7 +55,12 @@ _HEIRS_SEATS = and_(
     workspace_members.c.workspace_id.in_(select(workspaces.c.id).where(_OWNED)),
 )
 _LOAD_HEIRS_SEATS = Query(SeatRow, select(*workspace_members.c, *select_user(_HEIR_ID)).where(_HEIRS_SEATS))
-_RAISE_THE_HEIR = update(workspace_members).where(_HEIRS_SEATS).values(role="admin", pilotage_role="owner")
+_RAISE_THE_HEIR = (
+    update(workspace_members)
+    .where(_HEIRS_SEATS)
+    .values(role="admin", pilotage_role="owner")
+    .returning(workspace_members.c.workspace_id)
+)
 _TRANSFER_WORKSPACES = Query(
     WorkspaceRow,
     update(workspaces)
@@ -148,8 +152,9 @@ def _transfer_workspaces(
     """
     parameters = {**who, "_heir_id": heir_id, "_now": uow.now}
     former_seats = {seat.workspace_id: seat for seat in _LOAD_HEIRS_SEATS.all(uow.connection, parameters)}
-    queue_statement(uow.connection, _RAISE_THE_HEIR, parameters)
-    add_workspace_owner(uow, [id for id in owned_ids if id not in former_seats], heir_id)
+    # A purge may have deleted seats since; those that the update has found stay until the transaction ends.
+    raised_ids = set(uow.connection.execute(_RAISE_THE_HEIR, parameters).scalars())
+    add_workspace_owner(uow, [id for id in owned_ids if id not in raised_ids], heir_id)
     seats = _LOAD_HEIRS_SEATS.all(uow.connection, parameters)
     for seat in seats:
         former_seat = former_seats.get(seat.workspace_id)

@@ -3,8 +3,9 @@
 from functools import partial
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text
 
+from tests.support import tables
 from tests.support.concurrency import start_blocked
 from tests.support.world import PASSWORD, at_once
 
@@ -105,6 +106,22 @@ def test_leaving_member_owns_no_concurrently_created_workspace(world, ann, bob):
             workspace["ownerId"] for workspace in world.ask(ann, "GET", f"/orgs/{acme.slug}/workspaces")
         ]
         assert owners == ([ann.id] if creation == 201 else [])
+
+
+def test_member_leaves_while_the_workspace_that_they_own_is_purged(postgres_world):
+    world = postgres_world
+    ann, bob = world.people("ann bob")
+    acme = world.organization(ann)
+    world.join_organization(bob, acme, "admin")
+    eng = world.workspace(bob, acme)
+    world.join(ann, eng)
+    world.ask(bob, "DELETE", eng.path)
+    members = tables.workspace_members
+    with world.core.database.writing() as connection:
+        # One batch of the purge.
+        connection.execute(delete(members).where(members.c.workspace_id == eng.id))
+        left = start_blocked(world.core, lambda: world.status(bob, "POST", f"{acme.path}/leave"))
+    assert left.result() == 200
 
 
 def test_accepted_invitation_is_not_revoked_concurrently(postgres_world):
