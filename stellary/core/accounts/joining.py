@@ -92,7 +92,7 @@ def add_organization_owner(uow: UnitOfWork, organization_id: str, user_id: str) 
 
 
 def add_workspace_owner(uow: UnitOfWork, workspace_ids: Collection[str], user_id: str) -> None:
-    """Make a user a member of workspaces, as their owner is one: an admin and a pilotage owner.
+    """Make a user a member of workspaces with the roles of an owner: admin, and owner of the pilotage.
 
     Args:
         workspace_ids: The workspaces, of which the user is no member; may be empty.

@@ -128,10 +128,10 @@ class Signer:
         return None
 
     def seal(self, purpose: str, data: Mapping[str, object], now: datetime, lifetime: timedelta) -> str:
-        """Return data as a signed text, which is valid for one purpose and is no login. Anyone can read the data.
+        """Return data as a signed text, which is valid for one purpose only. Anyone can read the data.
 
         Args:
-            purpose: The name of the purpose.
+            purpose: The name of the purpose; ``api`` is that of logins.
             data: The data, as claims of a JWT.
             now: The time, at which the lifetime starts.
             lifetime: How long the text is valid.

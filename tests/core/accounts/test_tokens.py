@@ -102,6 +102,15 @@ def test_signed_token_with_an_invalid_claim_is_rejected(claim, value):
         SIGNER.read(token, NOW)
 
 
+def test_signed_text_is_valid_for_its_purpose_only():
+    data = {name: CLAIMS[name] for name in ("jti", "sub", "iat", "gen")}
+    text, login = SIGNER.seal("second-factor", data, NOW, WEEK), SIGNER.issue(USER, 0, NOW)
+    assert SIGNER.unseal("second-factor", text, NOW) is not None
+    assert SIGNER.unseal("second-factor", login, NOW) is None
+    with pytest.raises(Unauthenticated):
+        SIGNER.read(text, NOW)
+
+
 def test_each_login_has_an_id_of_its_own():
     issued = [SIGNER.issue(USER, 0, NOW) for _ in range(2)]
     assert len({jwt.decode(token, options={"verify_signature": False})["jti"] for token in issued}) == 2
