@@ -1,6 +1,7 @@
 """Every field of every request body changes something that can be read back."""
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
@@ -234,12 +235,16 @@ def test_update_changes_only_given_fields_and_only_once(permission_world: Permis
             conversation = Conversation(permission_world, row)
             body = _prepare(conversation, _trial_of(row, name), name)
             before = conversation.ask(row.operation, {})
+            # Times have milliseconds.
+            time.sleep(0.001)
             after = conversation.ask(row.operation, body)
             changed = {key for key in after if after[key] != before[key]} - {*COUNTING}
             if changed and not all(after[key] > before[key] for key in COUNTING if key in after):
                 wrong[name] = "no new version or time"
             if others := changed - {*body} - FOLLOWING.get(key, set()):
                 wrong[name] = others
+            if changed and "updatedAt" in after and after["updatedAt"] <= before["updatedAt"]:
+                wrong[name] = "without another updatedAt"
             if key not in NOT_REPEATED and conversation.ask(row.operation, body) != after:
                 wrong[name] = "repeated"
     assert wrong == {}
