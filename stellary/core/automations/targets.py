@@ -37,8 +37,9 @@ def name_fields(candidates: Candidates, conditions: Comparisons) -> dict[str, ob
     """
 
     def name_field(comparison: Comparisons, path: str) -> dict[str, object]:
-        name_or_id = comparison["field"].removeprefix(_FIELD)
-        if name_or_id == comparison["field"] or re.fullmatch(ID_PATTERN, name_or_id):
+        field = comparison["field"]
+        name_or_id = field.removeprefix(_FIELD)
+        if not field.startswith(_FIELD) or re.fullmatch(ID_PATTERN, name_or_id):
             return {**comparison}
         id = candidates.resolve("custom_field", name_or_id, f"{path}.field")
         return {**comparison, "field": _FIELD + id}

@@ -118,6 +118,11 @@ def test_condition_on_an_unknown_item_is_refused(board, ids_by_name, field, op, 
     assert refusal(board, when(field, op, value)).startswith(f"conditions.all[1].any[0].{message}")
 
 
+def test_unknown_group_is_refused_before_the_items_in_it(board: AutomationApi):
+    conditions = {"and": [{"field": "customFields.Weight", "op": "eq", "value": "L"}]}
+    assert refusal(board, conditions) == 'conditions must be {"all": […]} or {"any": […]}'
+
+
 @for_each(
     "type, params, message",
     [

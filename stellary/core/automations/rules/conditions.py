@@ -151,7 +151,7 @@ def map_comparisons(
 
     return {
         word: [change_part(part, f"{path}.{word}[{index}]") for index, part in enumerate(parts)]
-        if isinstance(parts, list)
+        if word in ("all", "any") and isinstance(parts, list)
         else parts
         for word, parts in group.items()
     }

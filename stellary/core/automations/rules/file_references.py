@@ -60,6 +60,8 @@ def rename_ids(
 
     def rename(name: str, text: str) -> str:
         kind = "customField" if name == _FIELD else KINDS.get(name)
+        if kind is None:
+            return text
         part = "people" if kind == "person" else f"{kind}s"
         return new_ids.get(part, {}).get(text, text)
 
