@@ -121,7 +121,8 @@ def insert_rule(
         resolved: The fields that have ids in place of names, or differ from the request.
         references: The items that it refers to, by the part of the rule.
     """
-    uow, action = candidates.uow, cast("AutomationAction", resolved["action"])
+    uow = candidates.uow
+    action = cast("AutomationAction", resolved["action"])
     rule = build_value(
         Automation,
         request,

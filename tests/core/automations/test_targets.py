@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from stellary.core.automations.rules.conditions import FIELDS
+from stellary.core.automations.rules.file_references import KINDS
 from tests.core.automations.automation_api import AutomationApi
 from tests.support.boards import error, status
 from tests.support.each_case import for_each
@@ -116,6 +118,10 @@ NO_ID, NO_NAME = " must be the id of an existing item", " must be the id or the 
 )
 def test_condition_on_an_unknown_item_is_refused(board, ids_by_name, field, op, value, message):
     assert refusal(board, when(field, op, value)).startswith(f"conditions.all[1].any[0].{message}")
+
+
+def test_only_fields_with_ids_name_items():
+    assert {name for name in FIELDS if name.endswith(("Id", "Ids"))} == KINDS.keys() & FIELDS.keys()
 
 
 def test_unknown_group_is_refused_before_the_items_in_it(board: AutomationApi):
