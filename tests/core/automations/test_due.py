@@ -95,6 +95,14 @@ def test_each_rule_starts_at_its_own_activation(board, clock, work, rule):
     assert (len(board.traces(rule)), board.traces(later)) == (1, [])
 
 
+def test_active_rule_that_is_turned_on_keeps_its_activation(board, clock, work, rule):
+    board.card(dueDate=at(clock, hours=1))
+    clock.advance(timedelta(hours=2))
+    board.turn(rule, enabled=True)
+    pass_time(clock, work, hours=1)
+    assert len(board.traces(rule)) == 1
+
+
 def test_archived_card_does_not_become_due(board, clock, work, rule):
     board.change(board.card(dueDate=at(clock, hours=1)), archived=True)
     pass_time(clock, work, hours=2)
