@@ -57,6 +57,13 @@ def test_docs_page_is_cached_and_compressed(sqlite_server: Running):
     assert sqlite_server.ask("GET", "/docs", if_none_match='"another"').status == 200
 
 
+@pytest.mark.slow("builds nine pages")
+def test_docs_pages_are_kept_for_few_prefixes():
+    for number in range(system.PREFIXES_MAX + 1):
+        assert system.api_page(f"/{number}/pm") is system.api_page(f"/{number}/pm")
+    assert system.api_page.cache_info().currsize == system.PREFIXES_MAX
+
+
 def test_metrics_are_labelled_by_operation_not_by_path(sqlite_server: Running):
     assert sqlite_server.ask("GET", "/auth/me").status == 401
     for name in ("one", "two"):

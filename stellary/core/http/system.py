@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from string import Template
@@ -52,6 +52,8 @@ PROBE_PATIENCE = 10.0
 FREE_BYTES_MIN = 8 << 20
 MEASURED_EVERY = 5.0
 """The seconds for which ``/metrics`` shows the same state of the installation."""
+PREFIXES_MAX = 8
+"""The number of prefixes whose documents and pages are kept. A host may mount the API below a parameter of its paths."""
 _JSON = {"content-type": "application/json"}
 
 
@@ -181,8 +183,7 @@ class SystemOperations:
         self._home = home
         self._metrics = metrics
         self._measures = _Recent(lambda: asyncio.ensure_future(asyncio.to_thread(_measure, core)))
-        # By prefix, which is the same for all requests unless the API is mounted several times.
-        self._build_document = cache(partial(_build_document, endpoints))
+        self._build_document = lru_cache(maxsize=PREFIXES_MAX)(partial(_build_document, endpoints))
         store = Probe(partial(_store_problem, core), threads.files.run, "the file store")
         self._probes = database_probe(core, threads), store
 
@@ -283,7 +284,7 @@ class ApiPage:
         return RawResponse(200, {**cache_headers, **page_headers}, gzip.decompress(self.packed))
 
 
-@cache
+@lru_cache(maxsize=PREFIXES_MAX)
 def api_page(prefix: str) -> ApiPage:
     """Return the page of a server.
 
