@@ -78,7 +78,8 @@ def _sweep(url: str, options: argparse.Namespace) -> int:
 
 def _run(command: str, connection: Connection) -> int:
     """Run a command on the tables of a database, and print what it has done or found."""
-    result, problems = "the schema is up to date", list[str]()
+    result = "the schema is up to date"
+    problems: Sequence[str] = ()
     if command == "migrate":
         migrations.upgrade(connection)
     elif command == "check":
