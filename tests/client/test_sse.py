@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stellary.client.calling import stream
 from stellary.client.calling.stream import Decoder, ServerSentEvent
+from tests.support.cpu_time import measure_cpu_time
 
 TEXTS = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
 BREAKS = st.sampled_from(["\n", "\r\n", "\r"])
@@ -84,6 +85,16 @@ def test_event_that_never_ends_is_refused(monkeypatch, line):
     assert decoder.feed(line * 40) == []
     with pytest.raises(ValueError, match="exceeds the size limit"):
         deque(map(decoder.feed, [line] * 160))
+
+
+def test_time_is_linear_in_the_length_of_a_line():
+    def receive_long_line():
+        decoder = Decoder()
+        blocks = [b"data: ", *[b"x" * 4096] * 1024, b"\n\n"]
+        assert [len(event.data) for block in blocks for event in decoder.feed(block)] == [4 << 20]
+
+    # About 10 ms; when each block was joined to those before it, some seconds.
+    assert measure_cpu_time(receive_long_line, enough=0.5) < 0.5
 
 
 def test_many_events_are_no_large_one(monkeypatch):

@@ -59,7 +59,8 @@ class Decoder:
     def restart(self) -> None:
         """Prepare for another connection, discarding an incomplete event of the last one."""
         self._text = io.IncrementalNewlineDecoder(_Utf8Decoder("replace"), translate=True)
-        self._buffer = ""
+        self._line: list[str] = []
+        self._line_size = 0
         self._id = self.last_id
         self._event = ""
         self._data: list[str] = []
@@ -71,17 +72,24 @@ class Decoder:
         Raises:
             ValueError: An event exceeds the size limit.
         """
-        text = self._buffer + self._text.decode(block)
-        if self._size + len(text) > EVENT_MAX:
-            raise ValueError("an event exceeds the size limit")
-        *lines, self._buffer = text.split("\n")
         events: list[ServerSentEvent] = []
-        for line in lines:
-            if line:
-                self._field(line)
-            elif (event := self._dispatch()) is not None:
+        for number, text in enumerate(self._text.decode(block).split("\n")):
+            if number and (event := self._end_line()) is not None:
                 events.append(event)
+            # A long line comes in many blocks, and is joined once.
+            self._line.append(text)
+            self._line_size += len(text)
+            if self._size + self._line_size > EVENT_MAX:
+                raise ValueError("an event exceeds the size limit")
         return events
+
+    def _end_line(self) -> ServerSentEvent | None:
+        line = "".join(self._line)
+        self._line, self._line_size = [], 0
+        if not line:
+            return self._dispatch()
+        self._field(line)
+        return None
 
     def _field(self, line: str) -> None:
         name, _, value = line.partition(":")
