@@ -127,8 +127,9 @@ def test_home_reads_no_more_organizations_than_it_shows(sqlite_site, monkeypatch
         scene.world.organization(scene.ann, slug)
         with record_statements() as statements:
             assert "Q1" in text_of(sqlite_site.open(scene.ann, "home"))
-        counts.append(sum("FROM stellary_saved_filters" in sql for sql in statements))
-    assert counts == [2, 2, 2]
+        lists = ("stellary_workspaces", "stellary_saved_filters")
+        counts.append(sum(sql.partition("FROM ")[2].startswith(lists) for sql in statements))
+    assert counts == [4, 4, 4]
 
 
 @pytest.mark.slow("sends each form")
