@@ -168,13 +168,13 @@ def _build_fields(cls: type) -> type:
 
 
 def _order_fields(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """Return the fields with redeclared ones, such as an inherited one that becomes required, in their old positions.
+    """Return the fields in the order of responses: inherited ones first, also if the class declares them again.
 
-    The times of a class that inherits nothing but those of an item stand behind all that it requires itself.
+    The direct subclasses of ``RecordedItem`` and ``DatedItem`` have the times behind the fields that they require.
     """
     inherited = [field.name for base in cls.__bases__ if attrs.has(base) for field in attrs.fields(base)]
     times = ("created_at", "updated_at")
-    if inherited and {"id", *times}.issuperset(inherited):
+    if inherited in (["id", times[0]], ["id", *times]):
         return sorted(fields, key=lambda field: (field.default is not attrs.NOTHING, field.name in times))
     positions = {name: position for position, name in enumerate(inherited)}
     return sorted(fields, key=lambda field: positions.get(field.name, len(inherited)))
