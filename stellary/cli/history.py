@@ -88,8 +88,8 @@ def restore(
     if slug and not workspaces:
         fail_usage("--slug needs --workspaces")
     deleted = _open_trash(session, workspaces)
-    others = {"name": name, "key": key, "slug": slug}
-    changes = {option: text for option, text in others.items() if text}
+    options = {"name": name, "key": key, "slug": slug}
+    changes = {option: text for option, text in options.items() if text}
     entry: Entry = deleted.restore(_find_entry(deleted.iterate(), query), **changes)
     place = getattr(entry, "place", None)
     print_result(entry, f"Restored {describe(entry)}{f' to {place}' if place else ''}.", session.json)

@@ -125,15 +125,15 @@ class ConnectionPool:
         self, options: ConnectionOptions, schema: str | None
     ) -> tuple[ConnectionOptions, CoreConnection | None]:
         """Remove an idle connection, best one with the same schema, since PostgreSQL plans all statements again for another one."""
-        found: int | None = None
+        position: int | None = None
         for index, (present, idle) in enumerate(self._idle):
             if idle.schema == schema:
-                found = index
+                position = index
                 if present is options:
                     # Setting options takes as long as a statement.
                     break
-        if found is not None:
-            return self._idle.pop(found)
+        if position is not None:
+            return self._idle.pop(position)
         if self._idle and len(self._idle) + self._in_use >= self._size:
             # The one that was used the longest time ago.
             return self._idle.pop(0)

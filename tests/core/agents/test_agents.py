@@ -64,9 +64,9 @@ def test_slugs_are_made_unique_and_refused_twice(board: AgentApi):
 def test_invalid_agent_is_refused(board: AgentApi, body, message):
     agent = board.agent()
     for method, path in (("POST", board.agents), ("PATCH", f"{board.agents}/{agent['id']}")):
-        status, found = error(board, method, path, {"name": "X", **body})
+        status, refusal = error(board, method, path, {"name": "X", **body})
         assert status == 400
-        assert found.startswith(message)
+        assert refusal.startswith(message)
 
 
 @pytest.mark.slow("creates a hundred agents")
