@@ -114,7 +114,7 @@ CASES: dict[str, Callable[[AgentApi], Write]] = {
     "saved_filters": create_twice("{flat}/saved-filters", name="Urgent", filter="priority = high"),
     "templates": create_twice("{path}/template", name="Client"),
     "time_entries": start_running_timer,
-    "containers": restore_item,
+    "structure": restore_item,
 }
 NOT_REFUSED = {"personal", "missions", "jobs"}
 """The modules that do something else in place of a duplicate."""

@@ -138,7 +138,7 @@ def test_planning_goes_on_after_a_restart(core, planner):
     with running(core) as server:
         draft = ask(server, board, "POST", body={"name": "Shop", "description": BRIEF}).json
         wait_until(lambda: planner.begun)
-        threading.Timer(0.1, core.work.stop, [0]).start()
+        core.work.stop(0)
     core.env.planner = after = SlowPlanner()
     after.gate.set()
     with running(core) as server:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.statements import count_statements, record_statements
+from tests.support.waiting import wait_until
 
 
 def fill(api, count):
@@ -77,17 +78,22 @@ def test_first_list_takes_two_more_statements(api, count):
     fill(api, count)
     with record_statements() as first:
         api.ask("GET", "/cards")
-    assert (len(first), count_statements(api.ask, "GET", "/cards")) == (4, 2)
+    assert len(first) == 4
+    wait_until(lambda: count_statements(api.ask, "GET", "/cards") == 2)
 
 
 @pytest.mark.slow("creates hundreds of cards")
 @pytest.mark.parametrize("name", REQUESTS)
 def test_statements_do_not_grow_from_10_to_300_cards(api, name):
-    few, many = (
-        ask(project, name, *fill(project, count)) for project, count in ((api, 10), (api.another(), 300))
-    )
-    assert len(many) == len(few)
-    assert len(few) <= REQUESTS[name][0]
+    most, method, _, _ = REQUESTS[name]
+    another = api.another()
+    few, filled = ask(api, name, *fill(api, 10)), fill(another, 300)
+    if method == "GET":
+        # On PostgreSQL, cards are read again while transactions run that are older.
+        wait_until(lambda: len(ask(another, name, *filled)) == len(few))
+    else:
+        assert len(ask(another, name, *filled)) == len(few)
+    assert len(few) <= most
 
 
 def test_bulk_statements_do_not_grow_from_10_to_300_cards(api):
