@@ -80,14 +80,17 @@ def _run(command: str, connection: Connection) -> int:
     """Run a command on the tables of a database, and print what it has done or found."""
     result = "the schema is up to date"
     problems: Sequence[str] = ()
-    if command == "migrate":
-        migrations.upgrade(connection)
-    elif command == "check":
-        problems = migrations.find_differences(connection)
-    elif command == "downgrade":
-        result = f"the schema has version {migrations.downgrade(connection)}"
-    else:
-        result = f"{migrations.drop_all(connection)} tables deleted"
+    match command:
+        case "migrate":
+            migrations.upgrade(connection)
+        case "check":
+            problems = migrations.find_differences(connection)
+        case "downgrade":
+            result = f"the schema has version {migrations.downgrade(connection)}"
+        case "uninstall":
+            result = f"{migrations.drop_all(connection)} tables deleted"
+        case _:
+            raise ValueError(f"unknown command: {command}")
     sys.stdout.writelines(f"{line}\n" for line in problems or [result])
     return _CHECK_FAILED if problems else 0
 

@@ -24,8 +24,8 @@ from _pytest.runner import runtestprotocol
 from hypothesis import settings
 
 CPU_SECONDS_MAX = 0.6
-"""Processor time of a quick case, with that of processes that end in it: twice what is wanted, since the same case takes up to 1.7 times as
-long on some machines as on others. A slower machine allows more."""
+"""Processor time of a quick case, with that of processes that end in it: twice what is wanted, since the same case takes
+up to 1.7 times as long on some machines as on others. A slower machine allows more."""
 SLEEP_SECONDS_MAX = 0.2
 POLL_SECONDS_MAX = 0.05
 """Pauses up to this length belong to a wait for something that a busy machine delays."""
